@@ -1,0 +1,199 @@
+"""Sentences, names and number forms in Chinese and English.
+
+Code emits ids; `planlib/locale/<zh|en>/<room>.yaml` holds the words. The file's stem is the first part
+of a key: `users.title` in `funnel.yaml` is `funnel.users.title`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+LOCALES = ("zh", "en")
+
+_MINUS = "−"
+_FIELDS = string.Formatter()
+
+
+class Words:
+    """The words of one language; make it with `words(locale)`."""
+
+    def __init__(self, locale: str):
+        self.locale = locale
+        self._rooms: dict[str, dict[str, str]] = {}
+
+    def text(self, key: str, **values: object) -> str:
+        """Return the sentence `key` with its placeholders filled.
+
+        Raises:
+            KeyError: no such key, or placeholders and values differ.
+
+        >>> words("en").text("errors.given").strip()
+        'given'
+        """
+        template = self._template(key)
+        wanted = _placeholders(template)
+        if wanted != set(values):
+            raise KeyError(f"{key} ({self.locale}) has placeholders {sorted(wanted)}, given {sorted(values)}")
+        return template.format(**values)
+
+    def has(self, key: str) -> bool:
+        """Return whether the language has a sentence for `key`."""
+        room, _, rest = key.partition(".")
+        return rest in self._room(room)
+
+    def metric(self, metric_id: str) -> str:
+        """Return the name of a metric of the catalogue."""
+        return self._template(f"metrics.{metric_id}")
+
+    def pick(self, bilingual: Mapping[str, str]) -> str:
+        """Return this language's part of a text that a plan gives in both."""
+        return bilingual[self.locale]
+
+    def number(
+        self, value: float | None, unit: str, *, signed: bool = False, decimals: int | None = None
+    ) -> str:
+        """Return a number as people of this language write it.
+
+        Args:
+            value: in the unit's own scale (a share of one half is 0.5); None for 'cannot say'.
+            unit: a unit of the metric catalogue.
+            signed: show a plus as well.
+            decimals: in place of the unit's own.
+
+        >>> words("zh").number(929_000, "users"), words("en").number(929_000, "users")
+        ('92.9 万', '929k')
+        >>> words("zh").number(54e6, "CNY"), words("en").number(54e6, "CNY")
+        ('¥5,400 万', '¥54m')
+        >>> words("en").number(-0.036, "points"), words("en").number(0.004, "probability")
+        ('−3.6 points', '<1%')
+        """
+        if value is None:
+            return "—"
+        sign = _MINUS if value < 0 else "+" if signed and value > 0 else ""
+        return sign + self._magnitude(abs(value), unit, decimals)
+
+    def date(self, day: dt.date) -> str:
+        """Return a day: 2026-04-30, 30 April 2026."""
+        return day.isoformat() if self.locale == "zh" else f"{day.day} {day:%B} {day.year}"
+
+    def month(self, day: dt.date) -> str:
+        """Return a month: 2027-02, Feb 2027."""
+        return f"{day:%Y-%m}" if self.locale == "zh" else f"{day:%b} {day.year}"
+
+    def _magnitude(self, value: float, unit: str, decimals: int | None) -> str:
+        if unit in _COUNTS:
+            return self._scaled(value, decimals)
+        if unit in _MONEY:
+            return "¥" + self._scaled(value, decimals, money=True)
+        if unit in ("ratio", "relative_change"):
+            return f"{value * 100:,.{1 if decimals is None else decimals}f}%"
+        if unit == "probability":
+            return "<1%" if 0 < value < 0.01 else ">99%" if 0.99 < value < 1 else f"{value * 100:.0f}%"
+        if unit == "points":
+            return self.text("units.points", n=f"{value * 100:.{1 if decimals is None else decimals}f}")
+        if self.has(f"units.{unit}"):
+            return self.text(f"units.{unit}", n=_plain(value, decimals))
+        return _plain(value, decimals)
+
+    def _scaled(self, value: float, decimals: int | None, *, money: bool = False) -> str:
+        """Scale by the language's own steps: 万 and 亿, k and m."""
+        steps = _STEPS_ZH if self.locale == "zh" else _STEPS_EN_MONEY if money else _STEPS_EN
+        for least, factor, suffix, places in steps:
+            if value >= least * (1 - 5e-5):
+                scaled = value / factor
+                return _trim(f"{scaled:,.{places(scaled)}f}", decimals) + suffix
+        small = (1 if money and value < 1_000 else 0) if decimals is None else decimals
+        return _trim(f"{value:,.{small}f}", decimals)
+
+    def _template(self, key: str) -> str:
+        room, _, rest = key.partition(".")
+        try:
+            return self._room(room)[rest]
+        except KeyError:
+            raise KeyError(f"no words for {key!r} in {self.locale}") from None
+
+    def _room(self, room: str) -> dict[str, str]:
+        if room not in self._rooms:
+            self._rooms[room] = _load(self.locale, room)
+        return self._rooms[room]
+
+
+@cache
+def words(locale: str) -> Words:
+    """Return the words of `zh` or `en`."""
+    if locale not in LOCALES:
+        from planlib.core.errors import InputError, Problem
+
+        raise InputError(Problem("choice", field="locale", given=locale, values={"choice": ", ".join(LOCALES)}))
+    return Words(locale)
+
+
+def flatten(tree: Mapping, prefix: str = "") -> dict[str, str]:
+    """Return the nested sentences of a locale file under dotted keys."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+def _load(locale: str, room: str) -> dict[str, str]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    source = resources.files("planlib") / "locale" / locale / f"{room}.yaml"
+    try:
+        content = source.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise KeyError(f"no words for room {room!r} in {locale}") from None
+    return flatten(yaml.load(content, Loader=loader) or {})
+
+
+@cache
+def _placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in _FIELDS.parse(template) if name}
+
+
+_COUNTS = frozenset(
+    {"users", "people", "count", "orders", "users_per_month", "users_per_day", "users_per_person", "reads"}
+)
+_MONEY = frozenset({"CNY", "CNY_per_user", "CNY_per_order"})
+
+
+def _at_most_one(scaled: float) -> int:
+    return 0 if scaled >= 1_000 else 1
+
+
+def _two_when_small(scaled: float) -> int:
+    return 2 if scaled < 10 else 1
+
+
+# (from this value on, divided by, suffix, decimals): a count of 10,000 is the first that is shortened
+_STEPS_ZH = ((1e8, 1e8, " 亿", _two_when_small), (1e4, 1e4, " 万", _at_most_one))
+_STEPS_EN = (
+    (1e9, 1e9, "bn", _two_when_small),
+    (1e6, 1e6, "m", _two_when_small),
+    (1e4, 1e3, "k", lambda scaled: 0 if scaled >= 100 else 1),
+)
+_STEPS_EN_MONEY = (
+    (1e9, 1e9, "bn", _two_when_small),
+    (1e6, 1e6, "m", lambda _: 1),
+    (1e4, 1e3, "k", lambda scaled: 0 if scaled >= 100 else 1),
+)
+
+
+def _plain(value: float, decimals: int | None) -> str:
+    if decimals is not None:
+        return f"{value:,.{decimals}f}"
+    return _trim(f"{value:,.{1 if value >= 10 else 2}f}", None)
+
+
+def _trim(number: str, decimals: int | None) -> str:
+    """Drop the zeros behind the point, unless a column asked for equal decimals."""
+    return number.rstrip("0").rstrip(".") if decimals is None and "." in number else number
