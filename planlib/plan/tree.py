@@ -250,32 +250,27 @@ def merge(below: Node, above: Node) -> Node:
     return above
 
 
-def override(root: Node, path: str, typed: str, shown: str) -> Problem | None:
-    """Set the scalar at a dotted path in place; list rows are named by id or number.
+def override(root: Node, path: str, new: Node) -> bool:
+    """Put a node at a dotted path, in place; rows of lists are named by id or number.
 
     Returns:
-        The problem when no such place exists, else None.
+        Whether there is such a place: all but the last part must exist.
     """
     node = root
-    parts = path.split(".")
-    for depth, part in enumerate(parts):
+    *way, last = path.split(".")
+    for part in way:
         step = _step(node, part)
-        if depth == len(parts) - 1:
-            new = Node(scalar(typed), shown, typed=typed)
-            if typed[:1] in ("[", "{", "'", '"'):
-                new = parse(typed, shown)
-            if isinstance(node.value, dict):
-                node.value[part] = new
-                return None
-            if step is not None and isinstance(node.value, list):
-                node.value[step] = new
-                return None
-            break
         if step is None:
-            break
+            return False
         node = node.value[step]
-    given = f"{path}={typed}"
-    return Problem("set_form", file=shown, field=path, given=given)
+    if isinstance(node.value, dict):
+        node.value[last] = new
+        return True
+    step = _step(node, last)
+    if step is None:
+        return False
+    node.value[step] = new
+    return True
 
 
 def _step(node: Node, part: str):

@@ -1,0 +1,583 @@
+"""The plan file as one typed model.
+
+Three kinds of leaves carry numbers. A `Quantity` is what the models calculate with: a number, a range or a
+distribution. A `Statement` is what a document says about a metric: kept as worded, twice if it is said
+twice. A `Rule` is a named limit that an optimum has to keep. Each says where it comes from: a section
+(`W2.2`) or `assumption` with its reason.
+
+The words for every field stand in the locale files under `plan.<Class>.<field>`; docs/plan-reference.md is
+generated from both.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,79}$")]
+MetricId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
+YearMonth = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Source = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][\w.-]{0,39}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Month = Annotated[int, Field(ge=1, le=120)]
+Period = Literal["day", "week", "month", "quarter", "half_year", "year"]
+LifecycleStage = Literal["acquisition", "activation", "retention", "revenue", "referral"]
+Unit = Literal[
+    "CNY", "CNY_per_user", "count", "days", "degrees", "hours", "hours_per_week", "milliseconds", "minutes",
+    "month_range", "months", "multiple", "number", "orders", "people", "per_stage", "points", "queries_per_day",
+    "rank", "ratio", "reads", "relative_change", "score_of_5", "seconds", "standard_no", "users",
+    "users_per_day", "users_per_month", "users_per_person", "users_per_session", "weeks", "year",
+]  # fmt: skip
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise PydanticCustomError("planlib.low_above_high", "low above high")
+    return pair
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Window = Annotated[tuple[Month, Month], AfterValidator(_ordered)]
+
+
+class Base(BaseModel):
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
+    )
+
+
+class Bilingual(Base):
+    zh: Short
+    en: Short
+
+
+class Sourced(Base):
+    """Anything that says where it comes from."""
+
+    source: Source
+    why: Short | None = None
+    note: Short | None = None
+
+    @model_validator(mode="after")
+    def _assumption_has_reason(self):
+        if self.source == "assumption" and not self.why:
+            raise PydanticCustomError("planlib.why_missing", "an assumption needs its reason")
+        return self
+
+
+class Quantity(Sourced):
+    """A number that the models calculate with.
+
+    Exactly one of `value` (a number or [low, high]) and `dist` (with its parameters) is given.
+    """
+
+    value: float | Range | None = None
+    dist: Literal["pert", "triangular", "uniform", "normal", "lognormal", "beta"] | None = None
+    low: float | None = None
+    mode: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    sd: Positive | None = None
+    unit: Unit | None = None
+    metric: MetricId | None = None
+    period: Period | None = None
+    kind: Literal["quoted", "assumed", "measured"] | None = None
+    id: Id | None = None
+    owner: Short | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self):
+        given = {n for n in ("low", "mode", "high", "mean", "sd") if getattr(self, n) is not None}
+        needed = _PARAMETERS.get(self.dist or "", set())
+        if (self.value is None) == (self.dist is None):
+            raise PydanticCustomError("planlib.quantity_form", "value or dist")
+        if given != needed:
+            raise PydanticCustomError(
+                "planlib.dist_parameters", "parameters", {"needed": ", ".join(sorted(needed)) or "value"}
+            )
+        ends = [x for x in (self.low, self.mode, self.high) if x is not None]
+        if ends != sorted(ends):
+            raise PydanticCustomError("planlib.low_above_high", "low above high")
+        return self
+
+    @property
+    def central(self) -> float:
+        """The number that a forecast without chance uses: value, middle of a range, mode or mean."""
+        if isinstance(self.value, tuple):
+            return sum(self.value) / 2
+        for found in (self.value, self.mode, self.mean):
+            if found is not None:
+                return found
+        return (self.low + self.high) / 2
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """Lowest and highest value, where the quantity has them."""
+        if isinstance(self.value, tuple):
+            return self.value
+        return (self.low, self.high) if self.low is not None else None
+
+
+class ShareQuantity(Quantity):
+    """A quantity whose every value is a share from 0 to 1."""
+
+    @model_validator(mode="after")
+    def _inside(self):
+        for number in _numbers(self):
+            if not 0 <= number <= 1:
+                raise PydanticCustomError("planlib.rate_range", "share", share_hint(number))
+        return self
+
+
+class AmountQuantity(Quantity):
+    """A quantity that is never negative."""
+
+    @model_validator(mode="after")
+    def _inside(self):
+        for number in _numbers(self):
+            if number < 0:
+                raise PydanticCustomError("planlib.out_of_range", "amount", {"low": 0, "high": "∞", "given": number})
+        return self
+
+
+def share_hint(number: float) -> dict[str, object]:
+    """Return the placeholders of the message for a share outside 0..1."""
+    percent = number if 1 < number <= 100 else max(0.0, min(100.0, number * 100))
+    return {"given": number, "given_percent": f"{percent:g}", "as_share": f"{percent / 100:g}"}
+
+
+def _numbers(quantity: Quantity) -> tuple[float, ...]:
+    if isinstance(quantity.value, tuple):
+        return quantity.value
+    return tuple(x for x in (quantity.value, quantity.low, quantity.mode, quantity.high, quantity.mean) if x is not None)
+
+
+_PARAMETERS = {
+    "pert": {"low", "mode", "high"},
+    "triangular": {"low", "mode", "high"},
+    "uniform": {"low", "high"},
+    "normal": {"mean", "sd"},
+    "lognormal": {"mean", "sd"},
+    "beta": {"mean", "sd"},
+}
+
+
+class Rate(ShareQuantity):
+    """A share per declared period, and when in the month it acts."""
+
+    period: Period | None = None
+    applied: Literal["before_adds", "after_adds"] = "before_adds"
+
+
+OPERATIONS = ("equals", "at_least", "at_most", "above", "below", "between")
+
+
+class Statement(Sourced):
+    """What a document says about a metric, as worded."""
+
+    metric: MetricId
+    id: Id | None = None
+    name: Bilingual | None = None
+    equals: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    between: Range | None = None
+    unit: Unit | None = None
+    from_value: float | None = None
+    by_month: Month | None = None
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    scope: Short | None = None
+    stage: LifecycleStage | None = None
+    population: Id | None = None
+    denominator: Id | None = None
+    window_days: Positive | None = None
+    period: Period | None = None
+    timing: Short | None = None
+    base: Id | None = None
+    base_value: float | None = None
+    reference: Id | None = None
+    reading: Literal["relative", "points", "times", "times_more"] | None = None
+    lever: Id | None = None
+    exhaustive: bool | None = None
+    counts: Id | None = None
+    precision: Positive | None = None
+    owner: Short | None = None
+
+    @property
+    def operation(self) -> str | None:
+        """Which of the six comparisons the statement makes; None when it gives no number."""
+        found = [name for name in OPERATIONS if getattr(self, name) is not None]
+        return found[0] if found else None
+
+    @property
+    def level(self) -> float | tuple[float, float] | None:
+        """The number or range compared with."""
+        return getattr(self, self.operation) if self.operation else None
+
+    @model_validator(mode="after")
+    def _one_operation(self):
+        if sum(getattr(self, name) is not None for name in OPERATIONS) > 1:
+            raise PydanticCustomError("planlib.statement_op", "one comparison")
+        return self
+
+
+class Target(Statement):
+    """A goal: always with a level."""
+
+    @model_validator(mode="after")
+    def _has_level(self):
+        if self.operation is None:
+            raise PydanticCustomError("planlib.statement_op", "one comparison")
+        return self
+
+
+class PlanHead(Base):
+    id: Id
+    title: Bilingual
+    start: YearMonth
+    months: Annotated[int, Field(ge=1, le=60)]
+    currency: Literal["CNY"]
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    owner: Short | None = None
+
+
+class Baseline(Base):
+    """Where the brand stands; `quoted` keeps what a document says about the start, never as measured."""
+
+    opening_users: AmountQuantity
+    opening_active_share: ShareQuantity
+    aov: AmountQuantity
+    total_gmv: AmountQuantity
+    gross_margin: ShareQuantity | None = None
+    quoted: tuple[Statement, ...] = ()
+
+
+class Retention(Sourced):
+    points: dict[Literal["d7", "m1", "m3"], Share]
+    curve: Literal["power", "weibull", "sbg"]
+
+
+class Referral(Base):
+    invites_per_user: AmountQuantity
+    acceptance_rate: ShareQuantity
+    cycle_days: AmountQuantity
+
+
+class Scheme(Sourced):
+    """A classification: how many classes, along which axes, called what, cut where."""
+
+    id: Id
+    metric: MetricId
+    kind: Literal["segments", "lifecycle", "tiers", "values", "departments", "stages", "risks", "other"]
+    classes: Annotated[int, Field(ge=1)]
+    open_ended: bool = False
+    axes: tuple[Id, ...] = ()
+    labels: tuple[Bilingual, ...] = ()
+    cuts: dict[Id, tuple[float, ...]] = {}
+    crosswalk: Id | None = None
+    merge_rule: Short | None = None
+    name: Bilingual | None = None
+
+
+class Users(Base):
+    churn: Rate
+    staying_active: Rate
+    waking: Rate
+    retention: Retention
+    conversion: ShareQuantity
+    repurchase: ShareQuantity
+    orders_per_repeat_buyer: AmountQuantity
+    referral: Referral | None = None
+    seasonality: tuple[Positive, ...] | None = None
+    thresholds: tuple[Statement, ...] = ()
+    rules: tuple[Statement, ...] = ()
+    schemes: tuple[Scheme, ...] = ()
+
+    @model_validator(mode="after")
+    def _twelve_months(self):
+        if self.seasonality is not None and len(self.seasonality) != 12:
+            raise PydanticCustomError("planlib.shape", "twelve", {"expected": "12 numbers, January first"})
+        return self
+
+
+class Response(Sourced):
+    """New users per month as a function of spend per month."""
+
+    curve: Literal["hill", "michaelis_menten", "exponential", "logarithmic", "power", "logistic"]
+    ceiling: Positive
+    half_spend: Positive
+    shape: Positive = 1.0
+
+
+class Spend(Base):
+    min: NonNegative = 0
+    max: NonNegative
+
+    @model_validator(mode="after")
+    def _ends(self):
+        _ordered((self.min, self.max))
+        return self
+
+
+class Channel(Base):
+    id: Id
+    name: Bilingual
+    paid: bool
+    intake: AmountQuantity | None = None
+    response: Response | None = None
+    spend: Spend | None = None
+    cac: AmountQuantity | None = None
+    from_stage: Id | None = None
+    referral: bool = False
+    suits: Id | None = None
+
+    @model_validator(mode="after")
+    def _has_volume(self):
+        if self.intake is None and self.response is None:
+            raise PydanticCustomError("planlib.missing", "intake or response")
+        return self
+
+
+class Rule(Sourced):
+    """A named limit on the budget."""
+
+    id: Id
+    metric: MetricId | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    each_channel_within: Share | None = None
+    scope: Short | None = None
+    denominator: Id | None = None
+    name: Bilingual | None = None
+
+
+class Band(Statement):
+    """Share of the total budget that a category may take."""
+
+    between: Range
+    axis: Literal["cost_type", "purpose"] = "cost_type"
+    covers: Short | None = None
+
+
+class Budget(Base):
+    total: AmountQuantity
+    bands: dict[Id, Band]
+    rules: tuple[Rule, ...] = ()
+    purposes: tuple[Statement, ...] = ()
+    principles: tuple[Statement, ...] = ()
+    seasonality: tuple[Positive, ...] | None = None
+
+
+class Guardrail(Base):
+    metric: MetricId
+    margin: Positive
+
+
+class Experiment(Base):
+    id: Id
+    question: Bilingual
+    node: LifecycleStage
+    unit: Id
+    block: Id | None = None
+    arms: dict[Id, Share]
+    primary: MetricId
+    baseline: ShareQuantity
+    smallest_worth_having: Quantity
+    traffic_per_week: AmountQuantity
+    guardrails: tuple[Guardrail, ...] = ()
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    sides: Literal[1, 2] = 2
+    looks: tuple[Share, ...] = (1.0,)
+    stopping: Literal["fixed", "obrien_fleming", "pocock"] = "fixed"
+    start_month: Month | None = None
+    lever: Id | None = None
+    owner: Id
+
+    @model_validator(mode="after")
+    def _arms_add_up(self):
+        if len(self.arms) < 2 or abs(sum(self.arms.values()) - 1) > 1e-9:
+            raise PydanticCustomError("planlib.arms", "arms")
+        return self
+
+
+class Stage(Sourced):
+    id: Id
+    name: Bilingual
+    months: Window | None = None
+    permits: tuple[Id, ...] = ()
+    contains: tuple[Id, ...] = ()
+    raises: tuple[MetricId, ...] = ()
+    statement: Id | None = None
+
+
+class Task(Sourced):
+    id: Id
+    name: Bilingual
+    department: Id
+    days: Annotated[tuple[Positive, Positive, Positive], Field()]
+    after: tuple[Id, ...] = ()
+    roles: dict[Id, Positive] = {}
+    not_before: Day | None = None
+    enables: tuple[MetricId, ...] = ()
+    lag_days: float = 0
+
+    @model_validator(mode="after")
+    def _three_points(self):
+        if list(self.days) != sorted(self.days):
+            raise PydanticCustomError("planlib.low_above_high", "days")
+        return self
+
+
+class Gate(Base):
+    id: Id
+    name: Bilingual | None = None
+    after: tuple[Id, ...] = ()
+    due_month: Month
+    conditions: tuple[Target, ...] = Field(default=(), alias="pass")
+
+
+class Milestone(Sourced):
+    """A date that a document promises, with or without a level."""
+
+    id: Id
+    name: Bilingual
+    metric: MetricId
+    by_month: Month | None = None
+    department: Id
+    enables: tuple[MetricId, ...] = ()
+    deadline_of: MetricId | None = None
+    year: int | None = None
+
+
+class ScheduleLink(Base):
+    gate: Id
+    delays: Short
+    loss_per_month: Share | None = None
+
+
+class Schedule(Base):
+    calendar: Literal["CN"]
+    stages: tuple[Stage, ...]
+    tasks: tuple[Task, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    links: tuple[ScheduleLink, ...] = ()
+    rhythm: tuple[Statement, ...] = ()
+    rules: tuple[Statement, ...] = ()
+    days_off: dict[Day, bool] = {}
+
+
+class Role(Sourced):
+    id: Id | None = None
+    name: Bilingual
+    people: float | Range | None = None
+    does: Short | None = None
+    hours_per_week: Positive | None = None
+    cost_per_year: AmountQuantity | None = None
+    department: Id | None = None
+
+
+class Department(Base):
+    id: Id
+    name: Bilingual
+
+
+class Team(Base):
+    roles: dict[Id, Role]
+    departments: tuple[Department, ...] = ()
+    size: Statement | None = None
+    exhaustive: bool | None = None
+    users_per_operator: Statement | None = None
+    functions: tuple[Statement, ...] = ()
+    rules: tuple[Statement, ...] = ()
+
+
+class Trigger(Base):
+    metric: MetricId
+    above: float | None = None
+    below: float | None = None
+
+
+class Risk(Sourced):
+    id: Id
+    name: Bilingual
+    probability: Share
+    hits: Short
+    effect: Range
+    trigger: Trigger | None = None
+    response: Bilingual | None = None
+    owner: Id
+    dimension: Id | None = None
+
+
+class Limits(Base):
+    """What the platform, the law and the service promises allow."""
+
+    sends_per_customer: Statement | None = None
+    group_members: Statement | None = None
+    service: tuple[Statement, ...] = ()
+    thresholds: tuple[Statement, ...] = ()
+    rules: tuple[Statement, ...] = ()
+
+
+class Decision(Base):
+    finding: Short
+    choice: Short
+    reason: Short
+    owner: Short
+    date: Day
+
+
+class Data(Base):
+    root: Short = "data/"
+    as_of: Day | None = None
+    rules: tuple[Statement, ...] = ()
+    models: tuple[Statement, ...] = ()
+
+
+class Brand(Base):
+    logo: Short | None = None
+    accent: Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")] | None = None
+    classification: Bilingual | None = None
+    name: Bilingual | None = None
+
+
+class Report(Base):
+    locales: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
+    brand: Brand = Brand()
+
+
+class PlanModel(Base):
+    """A whole plan, after inheritance, adopted figures, scenario and overrides."""
+
+    plan: PlanHead
+    baseline: Baseline
+    targets: tuple[Target, ...]
+    users: Users
+    channels: tuple[Channel, ...]
+    budget: Budget
+    experiments: tuple[Experiment, ...] = ()
+    schedule: Schedule
+    team: Team
+    risks: tuple[Risk, ...] = ()
+    limits: Limits = Limits()
+    decisions: tuple[Decision, ...] = ()
+    data: Data = Data()
+    report: Report = Report()
+
+
+class Benchmarks(Base):
+    """params/benchmarks.yaml: what other firms and the sector reached, never a goal of one's own."""
+
+    cases: tuple[Statement, ...] = ()
+    statistics: tuple[Statement, ...] = ()
+    benchmarks: tuple[Statement, ...] = ()
