@@ -1,0 +1,225 @@
+"""The command line: arguments in, exit status out (0 done, 1 failed or contradictions found, 2 bad input)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planlib.core.errors import InputError
+from planlib.core.words import LOCALES, Words, words
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Plan private-domain operations: one plan file, one command, results in Chinese and English. 私域运营规划工具。",
+)
+
+PlanFile = Annotated[str, typer.Argument(help="plan file, e.g. params/wechat_platform.yaml 方案文件", show_default=False)]
+Locale = Annotated[
+    str | None,
+    typer.Option("--locale", help="zh or en; else PLANLIB_LOCALE, else the system's language 语言", show_default=False),
+]
+Scenario = Annotated[str | None, typer.Option("--scenario", help="a scenario that the plan names 情景")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="PATH=VALUE, e.g. users.churn.value=0.05 临时改一个数")]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="in place of outputs/ 输出文件夹")]
+
+
+@app.command(epilog="Example 示例: planlib check params/wechat_platform.yaml")
+def check(
+    plans: Annotated[list[str], typer.Argument(help="one or more plan files 一份或多份方案", show_default=False)],
+    locale: Locale = None,
+    scenario: Scenario = None,
+    sets: Sets = None,
+) -> None:
+    """Read plans and say what is wrong or cannot hold together. 检查方案。"""
+    w = _words(locale)
+    from planlib.consistency.screen import check_plans
+
+    status = check_plans(plans, w, scenario=scenario, sets=tuple(sets or ()), write=_print)
+    _end(w, "check_next" if status == 0 else "check_next_found", plan=plans[0])
+    raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib run params/wechat_platform.yaml --set users.churn.value=0.05")
+def run(
+    plan: PlanFile,
+    locale: Locale = None,
+    scenario: Scenario = None,
+    sets: Sets = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="YYYY-MM-DD 数据截止日")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="in place of the plan's 随机种子")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NOTEBOOK", help="this notebook and what it needs 只运行")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="notebooks at once; else one a core 并行数")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="run everything again 全部重新运行")] = False,
+    out: Out = "outputs",
+) -> None:
+    """Run the notebooks of a plan and make its decks. 运行方案并生成演示文稿。"""
+    w = _words(locale)
+    from planlib.workbook.job import run_plan
+
+    status = run_plan(
+        plan,
+        w,
+        scenario=scenario,
+        sets=tuple(sets or ()),
+        as_of=as_of,
+        seed=seed,
+        only=tuple(only or ()),
+        jobs=jobs,
+        fresh=fresh,
+        out_root=Path(out),
+        write=_print,
+    )
+    if status == 0:
+        _end(w, "run_next", plan=plan)
+    raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib deck wechat_platform --locale en --pages 1,3,users_forecast --png slides")
+def deck(
+    run_name: Annotated[
+        str, typer.Argument(metavar="RUN", help="plan id (its latest run) or a run's folder 方案或运行文件夹")
+    ],
+    locale: Locale = None,
+    pages: Annotated[str | None, typer.Option("--pages", help="page numbers or ids, comma between 页码或页名")] = None,
+    notebook: Annotated[list[str] | None, typer.Option("--notebook", help="pages of this notebook only 仅此笔记本")] = None,
+    png: Annotated[str | None, typer.Option("--png", metavar="DIR", help="also as pictures for slides 另存图片")] = None,
+    out: Out = "outputs",
+) -> None:
+    """Make the PDF decks of a run again, or some of their pages. 由运行结果生成演示文稿。"""
+    w = _words(locale)
+    from planlib.report.deck import make_decks
+    from planlib.workbook.ledger import find_run
+
+    made = make_decks(
+        find_run(run_name, Path(out)),
+        locales=(locale,) if locale else None,
+        pages=[part.strip() for part in pages.split(",")] if pages else None,
+        notebooks=notebook or None,
+        png_dir=Path(png) if png else None,
+    )
+    for path in made:
+        _print(w.text("cli.deck", path=path.as_posix()))
+    _end(w, "deck_next", run=run_name)
+
+
+@app.command(epilog="Example 示例: planlib status")
+def status(locale: Locale = None, out: Out = "outputs") -> None:
+    """Show the last runs, how they ended and who is running now. 查看运行记录。"""
+    w = _words(locale)
+    from planlib.workbook.history import status_lines
+
+    for line in status_lines(Path(out), w):
+        _print(line)
+    _end(w, "status_next")
+
+
+@app.command(epilog="Example 示例: planlib diff wechat_platform outputs/wechat_platform/20270131T020000Z-1f3a")
+def diff(
+    before: Annotated[str, typer.Argument(metavar="RUN", help="plan id or run folder 先前的运行")],
+    after: Annotated[str, typer.Argument(metavar="RUN", help="plan id or run folder 之后的运行")],
+    locale: Locale = None,
+    out: Out = "outputs",
+) -> None:
+    """Say which results changed between two runs. 比较两次运行。"""
+    w = _words(locale)
+    from planlib.workbook.history import diff_lines
+    from planlib.workbook.ledger import find_run
+
+    for line in diff_lines(find_run(before, Path(out)), find_run(after, Path(out)), w):
+        _print(line)
+    _end(w, "diff_next", run=after)
+
+
+@app.command(epilog="Example 示例: planlib new spring --from params/wechat_platform.yaml")
+def new(
+    name: Annotated[str, typer.Argument(help="name of the plan, lower-case 方案名（小写字母）")],
+    parent: Annotated[str, typer.Option("--from", metavar="PLAN", help="plan that it builds on 以哪份方案为底")],
+    locale: Locale = None,
+) -> None:
+    """Begin a plan of one's own from another. 新建自己的方案。"""
+    w = _words(locale)
+    from planlib.plan.new import new_plan
+
+    path = new_plan(name, parent)
+    _print(w.text("cli.new", path=path.as_posix()))
+    _end(w, "new_next", plan=path.as_posix())
+
+
+@app.command(epilog="Example 示例: planlib doctor")
+def doctor(locale: Locale = None, out: Out = "outputs") -> None:
+    """Check versions, fonts, disk and locks. 检查运行环境。"""
+    w = _words(locale)
+    from planlib.workbook.doctor import examine
+
+    healthy = True
+    for line, well in examine(Path(out), w):
+        healthy &= well
+        _print(line)
+    _end(w, "doctor_next" if healthy else "doctor_next_ill")
+    raise typer.Exit(0 if healthy else 1)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with status 2 and one clear message."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace")
+    _guarded(app)()
+
+
+def _guarded(function: Callable[[], None]) -> Callable[[], None]:
+    @wraps(function)
+    def call() -> None:
+        from planlib.workbook.failures import RunError
+
+        locale = _chosen(_option(sys.argv))
+        try:
+            function()
+        except InputError as error:
+            typer.echo(error.render(locale), err=True)
+            sys.exit(2)
+        except RunError as error:
+            typer.echo(error.render(locale), err=True)
+            sys.exit(1)
+
+    return call
+
+
+def _option(arguments: list[str]) -> str | None:
+    """Return the language asked for, so that even messages about other arguments use it."""
+    for index, argument in enumerate(arguments):
+        if argument == "--locale" and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if argument.startswith("--locale="):
+            return argument.partition("=")[2]
+    return None
+
+
+def _chosen(locale: str | None) -> str:
+    asked = locale or os.environ.get("PLANLIB_LOCALE")
+    if asked in LOCALES:
+        return asked
+    system = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "zh" if system.lower().startswith("zh") else "en"
+
+
+def _words(locale: str | None) -> Words:
+    return words(locale) if locale else words(_chosen(None))
+
+
+def _print(line: str) -> None:
+    typer.echo(line)
+
+
+def _end(w: Words, key: str, **values: object) -> None:
+    _print(w.text(f"cli.{key}", **values))
