@@ -99,7 +99,7 @@ def deck(
     """Make the PDF decks of a run again, or some of their pages. 由运行结果生成演示文稿。"""
     w = _words(locale)
     from planlib.report.deck import make_decks
-    from planlib.workbook.ledger import find_run
+    from planlib.workbook.history import find_run
 
     made = make_decks(
         find_run(run_name, Path(out)),
@@ -133,8 +133,7 @@ def diff(
 ) -> None:
     """Say which results changed between two runs. 比较两次运行。"""
     w = _words(locale)
-    from planlib.workbook.history import diff_lines
-    from planlib.workbook.ledger import find_run
+    from planlib.workbook.history import diff_lines, find_run
 
     for line in diff_lines(find_run(before, Path(out)), find_run(after, Path(out)), w):
         _print(line)

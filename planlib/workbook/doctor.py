@@ -67,7 +67,7 @@ def _locks(out_root: Path, line) -> Iterator[tuple[str, bool]]:
     held = [folder for folder in sorted(out_root.glob("*/")) if is_held(folder)]
     for folder in held:
         holder = read_holder(folder)
-        since, pid = (holder.started, holder.pid) if holder else ("?", "?")
+        since, pid = (holder.since, holder.pid) if holder else ("?", "?")
         yield line(True, "doctor_lock", plan=folder.name, since=since, pid=pid)
     if not held:
         yield line(True, "doctor_locks")
