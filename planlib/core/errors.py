@@ -33,12 +33,14 @@ class Problem:
 
         w = words(locale)
         where = self.file if self.line is None else f"{self.file}:{self.line}"
-        head = ": ".join(part for part in (where, self.field) if part) or w.text("errors.input")
+        head = ": ".join(_shown(part) for part in (where, self.field) if part) or w.text("errors.input")
         rows = [head]
         if self.given is not None:
             rows.append(f"  {w.text('errors.given')}{_shown(self.given)}")
-        rows.append(f"  {w.text('errors.allowed')}{w.text(f'errors.{self.code}.allowed', **self.values)}")
-        rows.append(f"  {w.text('errors.fix')}{w.text(f'errors.{self.code}.fix', **self.values)}")
+        for part in ("allowed", "fix"):
+            key = f"errors.{self.code}.{part}"
+            values = {name: _shown(self.values[name], 1000) for name in w.placeholders(key)}
+            rows.append(f"  {w.text(f'errors.{part}')}{w.text(key, **values)}")
         return "\n".join(rows)
 
 
@@ -61,6 +63,8 @@ class InputError(ValueError):
 
 def _shown(value: object, limit: int = 120) -> str:
     """Show a hostile or long value on one line."""
-    text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    if isinstance(value, bool):
+        value = str(value).lower()
+    text = f"{value:.12g}" if isinstance(value, float) else str(value)
+    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: limit + 1])
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -37,11 +37,11 @@ def load(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except OSError:
         raise InputError(Problem("no_results", file=str(path))) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not UTF-8, or not JSON
         raise InputError(Problem("bad_results", file=str(path), given=str(error))) from None
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not _REQUIRED <= set(found):
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not set(found) >= _REQUIRED:
         given = found.get("schema") if isinstance(found, dict) else type(found).__name__
         raise InputError(Problem("bad_results", file=str(path), given=given))
     return found

@@ -7,6 +7,7 @@ of a key: `users.title` in `funnel.yaml` is `funnel.users.title`.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import string
 from collections.abc import Mapping
 from functools import cache
@@ -15,6 +16,10 @@ from importlib import resources
 LOCALES = ("zh", "en")
 
 _MINUS = "−"
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 _FIELDS = string.Formatter()
 
 
@@ -34,11 +39,14 @@ class Words:
         >>> words("en").text("errors.given").strip()
         'given'
         """
-        template = self._template(key)
-        wanted = _placeholders(template)
+        wanted = self.placeholders(key)
         if wanted != set(values):
             raise KeyError(f"{key} ({self.locale}) has placeholders {sorted(wanted)}, given {sorted(values)}")
-        return template.format(**values)
+        return self._template(key).format(**values)
+
+    def placeholders(self, key: str) -> frozenset[str]:
+        """Return the names of the values that the sentence `key` needs."""
+        return _placeholders(self._template(key))
 
     def has(self, key: str) -> bool:
         """Return whether the language has a sentence for `key`."""
@@ -53,16 +61,17 @@ class Words:
         """Return this language's part of a text that a plan gives in both."""
         return bilingual[self.locale]
 
-    def number(
-        self, value: float | None, unit: str, *, signed: bool = False, decimals: int | None = None
-    ) -> str:
+    def number(self, value: float | None, unit: str, *, signed: bool = False, decimals: int | None = None) -> str:
         """Return a number as people of this language write it.
 
         Args:
             value: in the unit's own scale (a share of one half is 0.5); None for 'cannot say'.
             unit: a unit of the metric catalogue.
-            signed: show a plus as well.
-            decimals: in place of the unit's own.
+            signed: show a plus as well. What is shown as zero has no sign.
+            decimals: exactly so many behind the point, in place of the unit's own.
+
+        Raises:
+            ValueError: NaN or infinite.
 
         >>> words("zh").number(929_000, "users"), words("en").number(929_000, "users")
         ('92.9 万', '929k')
@@ -73,16 +82,20 @@ class Words:
         """
         if value is None:
             return "—"
-        sign = _MINUS if value < 0 else "+" if signed and value > 0 else ""
-        return sign + self._magnitude(abs(value), unit, decimals)
+        if not math.isfinite(value):
+            raise ValueError(f"{value} {unit} cannot be written")
+        shown = self._magnitude(abs(value), unit, decimals)
+        if shown == self._magnitude(0.0, unit, decimals):
+            return shown
+        return (_MINUS if value < 0 else "+" if signed else "") + shown
 
     def date(self, day: dt.date) -> str:
         """Return a day: 2026-04-30, 30 April 2026."""
-        return day.isoformat() if self.locale == "zh" else f"{day.day} {day:%B} {day.year}"
+        return day.isoformat() if self.locale == "zh" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
     def month(self, day: dt.date) -> str:
         """Return a month: 2027-02, Feb 2027."""
-        return f"{day:%Y-%m}" if self.locale == "zh" else f"{day:%b} {day.year}"
+        return day.isoformat()[:7] if self.locale == "zh" else f"{_MONTHS[day.month - 1][:3]} {day.year}"
 
     def _magnitude(self, value: float, unit: str, decimals: int | None) -> str:
         if unit in _COUNTS:
@@ -94,20 +107,24 @@ class Words:
         if unit == "probability":
             return "<1%" if 0 < value < 0.01 else ">99%" if 0.99 < value < 1 else f"{value * 100:.0f}%"
         if unit == "points":
-            return self.text("units.points", n=f"{value * 100:.{1 if decimals is None else decimals}f}")
-        if self.has(f"units.{unit}"):
-            return self.text(f"units.{unit}", n=_plain(value, decimals))
-        return _plain(value, decimals)
+            return self._with_unit(unit, f"{value * 100:,.{1 if decimals is None else decimals}f}")
+        return self._with_unit(unit, _plain(value, decimals))
+
+    def _with_unit(self, unit: str, number: str) -> str:
+        """Put the unit's word to a number; English has one for a single day, week, point."""
+        key = f"units.{unit}_one" if number in ("1", "1.0") and self.has(f"units.{unit}_one") else f"units.{unit}"
+        return self.text(key, n=number) if self.has(key) else number
 
     def _scaled(self, value: float, decimals: int | None, *, money: bool = False) -> str:
-        """Scale by the language's own steps: 万 and 亿, k and m."""
-        steps = _STEPS_ZH if self.locale == "zh" else _STEPS_EN_MONEY if money else _STEPS_EN
-        for least, factor, suffix, places in steps:
-            if value >= least * (1 - 5e-5):
-                scaled = value / factor
-                return _trim(f"{scaled:,.{places(scaled)}f}", decimals) + suffix
-        small = (1 if money and value < 1_000 else 0) if decimals is None else decimals
-        return _trim(f"{value:,.{small}f}", decimals)
+        """Scale by the language's own steps, 万 and 亿 or k and m, as far up as the rounded number reaches."""
+        places = (1 if money and value < 1_000 else 0) if decimals is None else decimals
+        scaled, factor, suffix = value, 1.0, ""
+        for least, next_factor, next_suffix, places_of in _STEPS[self.locale, money]:
+            if round(scaled, places) * factor < least:
+                break
+            scaled, factor, suffix = value / next_factor, next_factor, next_suffix
+            places = places_of(scaled) if decimals is None else decimals
+        return _trim(f"{scaled:,.{places}f}", decimals) + suffix
 
     def _template(self, key: str) -> str:
         room, _, rest = key.partition(".")
@@ -156,8 +173,8 @@ def _load(locale: str, room: str) -> dict[str, str]:
 
 
 @cache
-def _placeholders(template: str) -> set[str]:
-    return {name for _, name, _, _ in _FIELDS.parse(template) if name}
+def _placeholders(template: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in _FIELDS.parse(template) if name)
 
 
 _COUNTS = frozenset(
@@ -174,18 +191,20 @@ def _two_when_small(scaled: float) -> int:
     return 2 if scaled < 10 else 1
 
 
-# (from this value on, divided by, suffix, decimals): a count of 10,000 is the first that is shortened
-_STEPS_ZH = ((1e8, 1e8, " 亿", _two_when_small), (1e4, 1e4, " 万", _at_most_one))
-_STEPS_EN = (
-    (1e9, 1e9, "bn", _two_when_small),
-    (1e6, 1e6, "m", _two_when_small),
-    (1e4, 1e3, "k", lambda scaled: 0 if scaled >= 100 else 1),
-)
-_STEPS_EN_MONEY = (
-    (1e9, 1e9, "bn", _two_when_small),
-    (1e6, 1e6, "m", lambda _: 1),
-    (1e4, 1e3, "k", lambda scaled: 0 if scaled >= 100 else 1),
-)
+def _few(scaled: float) -> int:
+    return 0 if scaled >= 100 else 1
+
+
+# by language and whether it is money: (from this value on, divided by, suffix, decimals), small steps first
+_BILLIONS = ((1e9, 1e9, "bn", _two_when_small), (1e12, 1e12, "tn", _two_when_small))
+_STEPS = {
+    ("en", False): ((1e4, 1e3, "k", _few), (1e6, 1e6, "m", _two_when_small), *_BILLIONS),
+    ("en", True): ((1e4, 1e3, "k", _few), (1e6, 1e6, "m", lambda _: 1), *_BILLIONS),
+    ("zh", False): (
+        (1e4, 1e4, " 万", _at_most_one), (1e8, 1e8, " 亿", _two_when_small), (1e12, 1e12, " 万亿", _two_when_small),
+    ),
+}  # fmt: skip
+_STEPS["zh", True] = _STEPS["zh", False]
 
 
 def _plain(value: float, decimals: int | None) -> str:
