@@ -1,0 +1,316 @@
+"""The notebooks of a workbook, what each needs, and in which order they can run.
+
+`notebooks/workbook.yaml` names them in reading order. A notebook's file is `notebooks/<id>.ipynb`, or
+`notebooks/own/<id>.ipynb` for one that an analyst added.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from planlib.core.errors import InputError, Problem
+from planlib.plan.tree import Node, read
+
+WORKBOOK = Path("notebooks") / "workbook.yaml"
+DEFAULT_TIMEOUT_SECONDS = 600.0
+MAX_TIMEOUT_SECONDS = 86_400.0
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}\Z")
+_KEYS = ("id", "title", "question", "needs", "timeout_seconds")
+_LANGUAGES = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """One notebook of the workbook.
+
+    Args:
+        id: its name, also of its file and of its folder in a run.
+        title: in both languages.
+        question: the question it answers, in both languages.
+        needs: ids of the notebooks whose results it reads.
+        timeout_seconds: wall-clock limit of one execution.
+        path: the notebook file.
+    """
+
+    id: str
+    title: Mapping[str, str]
+    question: Mapping[str, str]
+    needs: tuple[str, ...]
+    timeout_seconds: float
+    path: Path
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The notebooks in reading order; needs form no circle."""
+
+    notebooks: tuple[Notebook, ...]
+
+    def __iter__(self) -> Iterator[Notebook]:
+        return iter(self.notebooks)
+
+    def __getitem__(self, notebook_id: str) -> Notebook:
+        for notebook in self.notebooks:
+            if notebook.id == notebook_id:
+                return notebook
+        raise KeyError(notebook_id)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(notebook.id for notebook in self.notebooks)
+
+    def order(self, ids: Collection[str] | None = None) -> tuple[str, ...]:
+        """Return ids so that each stands behind what it needs, otherwise in reading order."""
+        chosen = set(self.ids if ids is None else ids)
+        done: list[str] = []
+        for notebook_id in self.ids:
+            self._place(notebook_id, done)
+        return tuple(found for found in done if found in chosen)
+
+    def _place(self, notebook_id: str, done: list[str]) -> None:
+        if notebook_id in done:
+            return
+        for need in self[notebook_id].needs:
+            self._place(need, done)
+        done.append(notebook_id)
+
+    def subset(self, only: Iterable[str]) -> tuple[str, ...]:
+        """Return, in order, the notebooks that `only` names and all that they need.
+
+        Args:
+            only: ids or their unambiguous beginnings (`20` for `20_funnel_targets`); nothing means all.
+
+        Raises:
+            InputError: a name that fits no notebook or several.
+        """
+        named = [self._named(name) for name in only]
+        problems = [found for found in named if isinstance(found, Problem)]
+        if problems:
+            raise InputError(*problems)
+        chosen: set[str] = set()
+        for notebook_id in named or self.ids:
+            chosen |= {notebook_id} | self.upstream(notebook_id)
+        return self.order(chosen)
+
+    def _named(self, name: str) -> str | Problem:
+        fits = [name] if name in self.ids else [found for found in self.ids if name and found.startswith(name)]
+        if len(fits) == 1:
+            return fits[0]
+        return Problem("choice", field="only", given=name, values={"choice": ", ".join(fits or self.ids)})
+
+    def upstream(self, notebook_id: str) -> frozenset[str]:
+        """Return everything that a notebook needs, directly or through others."""
+        needs = self[notebook_id].needs
+        return frozenset(needs).union(*(self.upstream(need) for need in needs))
+
+    def downstream(self, notebook_id: str) -> frozenset[str]:
+        """Return every notebook that needs this one, directly or through others."""
+        return frozenset(other for other in self.ids if notebook_id in self.upstream(other))
+
+    def width(self, ids: Collection[str]) -> int:
+        """Return how many of these notebooks can at most run at the same time.
+
+        By Dilworth's theorem this is their number less a maximum matching of the pairs (a, b), b needing a.
+        """
+        below = {a: [b for b in ids if a in self.upstream(b)] for a in ids}
+        matched: dict[str, str] = {}
+
+        def augment(a: str, seen: set[str]) -> bool:
+            for b in below[a]:
+                if b not in seen:
+                    seen.add(b)
+                    if b not in matched or augment(matched[b], seen):
+                        matched[b] = a
+                        return True
+            return False
+
+        return len(below) - sum(augment(a, set()) for a in below)
+
+
+def read_graph(project_root: str | Path) -> Graph:
+    """Return the graph of `notebooks/workbook.yaml`.
+
+    Raises:
+        InputError: everything that is wrong with the file: unknown keys, unknown or circular needs, notebook
+            files that do not exist.
+    """
+    root = Path(project_root)
+    shown = WORKBOOK.as_posix()
+    tree = read(root / WORKBOOK, shown)
+    found = _Reader(root, shown)
+    notebooks = found.notebooks(tree)
+    if found.problems:
+        raise InputError(*found.problems)
+    return Graph(tuple(notebooks))
+
+
+class _Reader:
+    """Turns the tree of workbook.yaml into notebooks and collects what is wrong."""
+
+    def __init__(self, root: Path, shown: str):
+        self.root = root
+        self.shown = shown
+        self.problems: list[Problem] = []
+
+    def notebooks(self, tree: Node) -> list[Notebook]:
+        if not isinstance(tree.value, dict):
+            self._bad("not_mapping", "", tree)
+            return []
+        self._known(tree, "", ("notebooks",))
+        rows = tree.value.get("notebooks")
+        if rows is None or rows.value in (None, []):
+            self._bad("empty" if rows else "missing", "notebooks", rows or tree)
+            return []
+        if not isinstance(rows.value, list):
+            self._bad("not_list", "notebooks", rows)
+            return []
+        nodes = [(f"notebooks[{index}]", row) for index, row in enumerate(rows.value)]
+        found = [(field, row, self._notebook(field, row)) for field, row in nodes]
+        rows_by_id: dict[str, tuple[str, Node, Notebook]] = {}
+        for field, row, notebook in found:
+            if notebook is None:
+                continue
+            if notebook.id in rows_by_id:
+                first = rows_by_id[notebook.id][1].line
+                self._bad("duplicate_id", f"{field}.id", row, given=notebook.id, values={"first": f"line {first}"})
+            rows_by_id.setdefault(notebook.id, (field, row, notebook))
+        self._needs_exist(rows_by_id)
+        self._needs_end(rows_by_id)
+        return [notebook for _, _, notebook in rows_by_id.values()]
+
+    def _notebook(self, field: str, row: Node) -> Notebook | None:
+        if not isinstance(row.value, dict):
+            self._bad("not_mapping", field, row)
+            return None
+        self._known(row, field, _KEYS)
+        title = self._bilingual(f"{field}.title", row, "title")
+        question = self._bilingual(f"{field}.question", row, "question")
+        needs = self._names(f"{field}.needs", row.value.get("needs"))
+        timeout_seconds = self._timeout(f"{field}.timeout_seconds", row.value.get("timeout_seconds"))
+        notebook_id = self._id(f"{field}.id", row)
+        if notebook_id is None:
+            return None
+        path = self._path(notebook_id)
+        if path is None:
+            values = {"path": f"notebooks/{notebook_id}.ipynb"}
+            self._bad("no_notebook", f"{field}.id", row.value["id"], given=notebook_id, values=values)
+            path = self.root / "notebooks" / f"{notebook_id}.ipynb"
+        return Notebook(notebook_id, title, question, needs, timeout_seconds, path)
+
+    def _id(self, field: str, row: Node) -> str | None:
+        node = row.value.get("id")
+        if node is None:
+            self._bad("missing", field, row)
+            return None
+        if not isinstance(node.value, str) or not _ID.match(node.value):
+            self._bad("notebook_id", field, node, given=_given(node))
+            return None
+        return node.value
+
+    def _path(self, notebook_id: str) -> Path | None:
+        folder = self.root / "notebooks"
+        places = (folder / f"{notebook_id}.ipynb", folder / "own" / f"{notebook_id}.ipynb")
+        return next((place for place in places if place.is_file()), None)
+
+    def _bilingual(self, field: str, row: Node, key: str) -> dict[str, str]:
+        node = row.value.get(key)
+        if node is None:
+            self._bad("missing", field, row)
+            return {}
+        if not isinstance(node.value, dict):
+            self._bad("not_mapping", field, node, given=_given(node))
+            return {}
+        self._known(node, field, _LANGUAGES)
+        texts = {}
+        for language in _LANGUAGES:
+            part = node.value.get(language)
+            if part is None:
+                self._bad("missing", f"{field}.{language}", node)
+            elif not isinstance(part.value, str) or not part.value.strip():
+                self._bad("not_text", f"{field}.{language}", part, given=_given(part))
+            else:
+                texts[language] = part.value
+        return texts
+
+    def _names(self, field: str, node: Node | None) -> tuple[str, ...]:
+        if node is None or node.value is None:
+            return ()
+        if not isinstance(node.value, list):
+            self._bad("not_list", field, node, given=_given(node))
+            return ()
+        for index, part in enumerate(node.value):
+            if not isinstance(part.value, str):
+                self._bad("not_text", f"{field}[{index}]", part, given=_given(part))
+        return tuple(dict.fromkeys(part.value for part in node.value if isinstance(part.value, str)))
+
+    def _timeout(self, field: str, node: Node | None) -> float:
+        if node is None:
+            return DEFAULT_TIMEOUT_SECONDS
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            self._bad("not_number", field, node, given=_given(node))
+        elif not 0 < node.value <= MAX_TIMEOUT_SECONDS:
+            values = {"low": 1, "high": int(MAX_TIMEOUT_SECONDS)}
+            self._bad("out_of_range", field, node, given=node.value, values=values)
+        else:
+            return float(node.value)
+        return DEFAULT_TIMEOUT_SECONDS
+
+    def _needs_exist(self, rows_by_id: Mapping[str, tuple[str, Node, Notebook]]) -> None:
+        for field, row, notebook in rows_by_id.values():
+            for need in notebook.needs:
+                if need not in rows_by_id:
+                    values = {"choice": ", ".join(rows_by_id)}
+                    self._bad("choice", f"{field}.needs", row.value["needs"], given=need, values=values)
+
+    def _needs_end(self, rows_by_id: Mapping[str, tuple[str, Node, Notebook]]) -> None:
+        needs = {key: notebook.needs for key, (_, _, notebook) in rows_by_id.items()}
+        circle = _circle(needs)
+        if circle:
+            field, row, _ = rows_by_id[circle[0]]
+            chain = " → ".join(circle)
+            self._bad("needs_cycle", f"{field}.needs", row.value["needs"], given=chain, values={"chain": chain})
+
+    def _known(self, node: Node, field: str, keys: Collection[str]) -> None:
+        for key in node.value:
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, n=1)
+                values = {"choice": ", ".join(keys)} | ({"nearest": near[0]} if near else {})
+                where = f"{field}.{key}" if field else key
+                line = node.key_lines.get(key, node.line)
+                code = "unknown_key" if near else "unknown_key_far"
+                self.problems.append(Problem(code, self.shown, where, line, key, values))
+
+    def _bad(self, code: str, field: str, node: Node, *, given=None, values=None) -> None:
+        self.problems.append(Problem(code, self.shown, field, node.line, given, values or {}))
+
+
+def _given(node: Node) -> object:
+    return node.plain()
+
+
+def _circle(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return one circle, its first notebook repeated at the end, or nothing."""
+    safe: set[str] = set()
+
+    def follow(notebook_id: str, trail: list[str]) -> list[str]:
+        if notebook_id in trail:
+            return [*trail[trail.index(notebook_id) :], notebook_id]
+        if notebook_id in safe or notebook_id not in needs:
+            return []
+        for need in needs[notebook_id]:
+            circle = follow(need, [*trail, notebook_id])
+            if circle:
+                return circle
+        safe.add(notebook_id)
+        return []
+
+    for notebook_id in needs:
+        circle = follow(notebook_id, [])
+        if circle:
+            return circle
+    return []
