@@ -275,7 +275,9 @@ def _check(rows: Sequence[Row]) -> None:
     for index, row in enumerate(rows):
         name = f"rows[{index}]"
         if row.sense not in SENSES:
-            problems.append(Problem("choice", field=f"{name}.sense", given=row.sense, values={"choice": ", ".join(SENSES)}))
+            problems.append(
+                Problem("choice", field=f"{name}.sense", given=row.sense, values={"choice": ", ".join(SENSES)})
+            )
         for where, number in (("rhs", row.rhs), *row.coef.items()):
             if not math.isfinite(number):
                 problems.append(Problem("not_finite", field=f"{name}.{where}", given=number))
