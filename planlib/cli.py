@@ -22,7 +22,9 @@ app = typer.Typer(
     help="Plan private-domain operations: one plan file, one command, results in Chinese and English. 私域运营规划工具。",
 )
 
-PlanFile = Annotated[str, typer.Argument(help="plan file, e.g. params/wechat_platform.yaml 方案文件", show_default=False)]
+PlanFile = Annotated[
+    str, typer.Argument(help="plan file, e.g. params/wechat_platform.yaml 方案文件", show_default=False)
+]
 Locale = Annotated[
     str | None,
     typer.Option("--locale", help="zh or en; else PLANLIB_LOCALE, else the system's language 语言", show_default=False),
@@ -92,8 +94,12 @@ def deck(
     ],
     locale: Locale = None,
     pages: Annotated[str | None, typer.Option("--pages", help="page numbers or ids, comma between 页码或页名")] = None,
-    notebook: Annotated[list[str] | None, typer.Option("--notebook", help="pages of this notebook only 仅此笔记本")] = None,
-    png: Annotated[str | None, typer.Option("--png", metavar="DIR", help="also as pictures for slides 另存图片")] = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option("--notebook", help="pages of this notebook only 仅此笔记本")
+    ] = None,
+    png: Annotated[
+        str | None, typer.Option("--png", metavar="DIR", help="also as pictures for slides 另存图片")
+    ] = None,
     out: Out = "outputs",
 ) -> None:
     """Make the PDF decks of a run again, or some of their pages. 由运行结果生成演示文稿。"""

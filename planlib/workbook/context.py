@@ -46,9 +46,7 @@ def project_root(start: Path | None = None) -> Path:
     raise InputError(Problem("no_project", file=str(here)))
 
 
-def start(
-    notebook: str, *, plan_file: str, out_dir: str = "", locale: str = "zh", seed: int | None = None
-) -> Book:
+def start(notebook: str, *, plan_file: str, out_dir: str = "", locale: str = "zh", seed: int | None = None) -> Book:
     """Begin a notebook.
 
     Args:

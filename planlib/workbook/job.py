@@ -1,0 +1,109 @@
+"""The main job: a plan in, notebooks run, decks made, the targets told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from planlib.core.words import Words
+from planlib.plan import Plan, load_plan
+from planlib.workbook.context import project_root
+from planlib.workbook.progress import show_progress
+from planlib.workbook.runner import run
+
+TARGETS = "20_funnel_targets"
+WAIT_SECONDS = 600.0
+
+
+def run_plan(
+    path: str,
+    w: Words,
+    *,
+    scenario: str | None,
+    sets: tuple[str, ...],
+    as_of: str | None,
+    seed: int | None,
+    only: tuple[str, ...],
+    jobs: int | None,
+    fresh: bool,
+    out_root: Path,
+    write: Callable[[str], None],
+) -> int:
+    """Run a plan's notebooks, make its decks, print its targets; return the exit status."""
+    plan = load_plan(path, scenario=scenario, sets=sets, as_of=as_of, seed=seed)
+    root = project_root()
+    with show_progress(w) as progress:
+        outcome = run(
+            plan,
+            project_root=root,
+            out_root=out_root,
+            only=only,
+            jobs=jobs,
+            fresh=fresh,
+            locale=w.locale,
+            wait_seconds=WAIT_SECONDS,
+            progress=progress,
+        )
+    if not outcome.ok:
+        return 1
+    for line in _target_lines(outcome.run_dir, w):
+        write(line)
+    write(w.text("cli.run_files", folder=_shown(outcome.run_dir)))
+    for deck in _decks(plan, outcome.run_dir, made=outcome.reused):
+        write(w.text("cli.deck", path=_shown(deck)))
+    return 0
+
+
+def _decks(plan: Plan, run_dir: Path, *, made: bool) -> list[Path]:
+    """Return the run's decks, made now unless an unchanged run has them all."""
+    locales = plan.report.locales
+    there = [run_dir / "decks" / f"{plan.id}.{locale}.pdf" for locale in locales]
+    if made and all(path.is_file() for path in there):
+        return there
+    from planlib.report.deck import make_decks
+
+    return make_decks(run_dir, locales=locales)
+
+
+def _target_lines(run_dir: Path, w: Words) -> list[str]:
+    """Return the target table of the run, one aligned line a target; nothing when its notebook did not run."""
+    folder = run_dir / TARGETS
+    if not (folder / "results.json").is_file():
+        return []
+    from planlib.core.results import read_table
+
+    rows = [_target_row(row, w) for row in read_table(folder, "targets")]
+    heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "status"))
+    return _aligned([heads, *rows])
+
+
+def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:
+    low, high, unit = row["goal"], row.get("goal_high"), str(row["unit"])
+    goal = w.number(low, unit) if high is None else f"{w.number(low, unit)}–{w.number(high, unit)}"
+    return (
+        w.metric(str(row["metric"])),
+        f"{w.text(f'cli.op_{row["op"]}')}{goal}",
+        "—" if row["due_month"] is None else w.number(row["due_month"], "month"),
+        w.number(row["forecast"], unit),
+        w.text(f"status.{row['status']}"),
+    )
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Pad columns to equal width on screen, where Chinese characters take two places."""
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _width(text: str) -> int:
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _shown(path: Path) -> str:
+    return Path(os.path.relpath(path)).as_posix()
