@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Plan private-domain operations: one plan file, one command, results in Chinese and English. 私域运营规划工具。",
+    help="Plan private-domain operations: one plan file, one command, two languages. 私域运营规划工具。",
 )
 
 PlanFile = Annotated[

@@ -83,7 +83,7 @@ def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:
     goal = w.number(low, unit) if high is None else f"{w.number(low, unit)}–{w.number(high, unit)}"
     return (
         w.metric(str(row["metric"])),
-        f"{w.text(f'cli.op_{row["op"]}')}{goal}",
+        w.text(f"cli.op_{row['op']}") + goal,
         "—" if row["due_month"] is None else w.number(row["due_month"], "month"),
         w.number(row["forecast"], unit),
         w.text(f"status.{row['status']}"),
