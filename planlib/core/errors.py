@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MAX_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -54,8 +56,12 @@ class InputError(ValueError):
         self.problems = problems
 
     def render(self, locale: str = "en") -> str:
-        """Return all problems in the given language, one block each."""
-        return "\n".join(problem.render(locale) for problem in self.problems)
+        """Return all problems in the given language, one block each; of very many only the first."""
+        from planlib.core.words import words
+
+        shown = [problem.render(locale) for problem in self.problems[:MAX_SHOWN]]
+        more = len(self.problems) - len(shown)
+        return "\n".join([*shown, words(locale).text("errors.more", count=more)] if more else shown)
 
     def __str__(self) -> str:
         return self.render("en")

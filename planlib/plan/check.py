@@ -1,139 +1,160 @@
-"""What a single field cannot know: metrics that exist, units that fit, ids that are unique and resolve."""
+"""What a single field cannot know: metrics that exist, units that fit, ids that are unique and resolve.
+
+The tree is checked, not the model, so that these problems are told together with fields of a wrong shape.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from planlib.core.errors import Problem
 from planlib.core.metrics import Metric, catalogue
-from planlib.plan import model as m
+from planlib.plan.model import OPERATIONS, share_problem
+from planlib.plan.tree import Node, dotted, reach
 
-Locate = Callable[[tuple], tuple[str, int | None]]
+# where metrics are named
+_METRIC_FIELDS = ("metric", "primary", "deadline_of")
+_METRIC_LISTS = ("enables", "raises")
+_LEVELS = (*OPERATIONS, "value", "low", "mode", "high", "mean")
+_MONTHS = ("by_month", "due_month", "start_month")
 
-_UNBOUNDED_UNITS = frozenset({"relative_change", "multiple", "points", "number"})
+# what can be named: its own places in the plan; "*" is any row, "key" the names of the fields there
+_NAMED = {
+    "stages": ("schedule.stages.*.id",),
+    "gates": ("schedule.gates.*.id",),
+    "tasks": ("schedule.tasks.*.id", "schedule.milestones.*.id", "schedule.gates.*.id"),
+    "departments": ("team.departments.*.id",),
+    "roles": ("team.roles.key",),
+    "owners": ("team.departments.*.id", "team.roles.key"),
+}
+_REFERENCES = (
+    ("channels.*.from_stage", "stages"),
+    ("schedule.links.*.gate", "gates"),
+    ("schedule.tasks.*.department", "departments"),
+    ("schedule.milestones.*.department", "departments"),
+    ("schedule.tasks.*.after.*", "tasks"),
+    ("schedule.tasks.*.roles.key", "roles"),
+    ("schedule.gates.*.after.*", "tasks"),
+    ("team.roles.*.department", "departments"),
+    ("experiments.*.owner", "owners"),
+    ("risks.*.owner", "owners"),
+)
+_PLACES = ("schedule.links.*.delays", "risks.*.hits")  # these name a place of the plan
 
 
-def problems_of(found: m.PlanModel | m.Benchmarks, locate: Locate) -> Iterator[Problem]:
-    """Yield every problem of a model that has the right shape.
-
-    Args:
-        found: a plan or a benchmark file.
-        locate: gives file and line of a path.
-    """
-    from planlib.plan.load import leaves
-
-    seen: dict[str, str] = {}
-    for path, leaf in leaves(found):
-        where = _parts(path)
-        if isinstance(leaf, m.Statement | m.Quantity | m.Rule):
-            yield from _metric_problems(leaf, where, locate)
-        identity = getattr(leaf, "id", None)
-        if identity is not None:
-            if identity in seen:
-                yield _problem("duplicate_id", (*where, "id"), locate, identity, {"first": seen[identity]})
-            seen.setdefault(identity, path)
-    if isinstance(found, m.PlanModel):
-        yield from _reference_problems(found, locate)
-        yield from _month_problems(found, locate)
+def problems_of(tree: Node) -> Iterator[Problem]:
+    """Yield every problem of a plan's or benchmark file's tree that its shape does not show."""
+    yield from double_ids(tree)
+    yield from _metric_problems(tree)
+    yield from _month_problems(tree)
+    yield from _reference_problems(tree)
+    yield from _place_problems(tree)
 
 
-def _metric_problems(leaf: m.Sourced, where: tuple, locate: Locate) -> Iterator[Problem]:
-    if leaf.metric is None:
-        return
+def double_ids(tree: Node) -> Iterator[Problem]:
+    """Yield the ids given twice: within a list, or anywhere by rows that say where they come from."""
+    seen: dict[tuple, str] = {}
+    for path, node in tree.walk():
+        identity = node.step("id")
+        if identity is None or not isinstance(identity.value, str) or path[:1] == ("scenarios",):
+            continue
+        scope = () if node.step("source") else path[:-1]
+        first = seen.setdefault((scope, identity.value), dotted(path))
+        if first != dotted(path):
+            yield _problem("duplicate_id", (*path, "id"), identity, first=first)
+
+
+def _metric_problems(tree: Node) -> Iterator[Problem]:
     known = catalogue()
-    if leaf.metric not in known:
-        near = difflib.get_close_matches(leaf.metric, known, n=1, cutoff=0.0)
-        yield _problem("unknown_metric", (*where, "metric"), locate, leaf.metric, {"nearest": near[0]})
-        return
-    if isinstance(leaf, m.Statement) and leaf.operation:
-        yield from _unit_problems(leaf, known[leaf.metric], where, locate)
+    for path, node in tree.walk():
+        if path and path[-1] in _METRIC_FIELDS and isinstance(node.value, str):
+            yield from _known_metric(path, node, known)
+        elif len(path) > 1 and path[-2] in _METRIC_LISTS and isinstance(node.value, str):
+            yield from _known_metric(path, node, known)
+        metric = node.step("metric")
+        if metric is not None and metric.value in known:
+            yield from _level_problems(path, node, known[metric.value])
 
 
-def _unit_problems(leaf: m.Statement, metric: Metric, where: tuple, locate: Locate) -> Iterator[Problem]:
-    """A share above one, or a level outside what the metric can be."""
-    unit = leaf.unit or metric.unit
-    levels = leaf.level if isinstance(leaf.level, tuple) else (leaf.level,)
-    place = (*where, leaf.operation)
-    for level in levels:
-        if unit == "ratio" and not 0 <= level <= 1:
-            yield _problem("rate_range", place, locate, level, _without_given(m.share_hint(level)))
-            return
-        low, high = metric.domain
-        if unit == metric.unit and unit not in _UNBOUNDED_UNITS and not _inside(level, low, high):
-            bounds = {"low": "−∞" if low is None else low, "high": "∞" if high is None else high}
-            yield _problem("out_of_range", place, locate, level, bounds)
-            return
+def _known_metric(path: tuple, node: Node, known: Collection[str]) -> Iterator[Problem]:
+    if node.value not in known:
+        near = difflib.get_close_matches(node.value, known, n=1, cutoff=0.0)
+        yield _problem("unknown_metric", path, node, nearest=near[0])
 
 
-def _inside(level: float, low: float | None, high: float | None) -> bool:
-    return (low is None or level >= low) and (high is None or level <= high)
+def _level_problems(path: tuple, row: Node, metric: Metric) -> Iterator[Problem]:
+    """A share above one, or a level outside what the metric can be; changes and multiples are not levels."""
+    given = row.step("unit")
+    unit = metric.unit if given is None else given.value
+    low, high = metric.domain if unit == metric.unit else (0, 1) if unit == "ratio" else (None, None)
+    for name in _LEVELS:
+        field = row.step(name)
+        ends = () if field is None else field.value if isinstance(field.value, list) else (field,)
+        for end in ends:
+            number = end.value
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            if (low is not None and number < low) or (high is not None and number > high):
+                if unit == "ratio" and (low, high) == (0, 1):
+                    code, values = share_problem(number)
+                else:
+                    code, values = _bounds(low, high)
+                yield _problem(code, (*path, name), end, **values)
+                break
 
 
-def _without_given(values: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in values.items() if key != "given"}
+def _bounds(low: float | None, high: float | None) -> tuple[str, dict[str, object]]:
+    if high is None:
+        return "at_least", {"low": low}
+    return ("at_most", {"high": high}) if low is None else ("out_of_range", {"low": low, "high": high})
 
 
-def _reference_problems(plan: m.PlanModel, locate: Locate) -> Iterator[Problem]:
-    stages = {stage.id for stage in plan.schedule.stages}
-    tasks = {task.id for task in plan.schedule.tasks} | {stone.id for stone in plan.schedule.milestones}
-    gates = {gate.id for gate in plan.schedule.gates}
-    departments = {department.id for department in plan.team.departments}
-    owners = departments | set(plan.team.roles)
-    for path, used, known in (
-        *((("channels", i, "from_stage"), c.from_stage, stages) for i, c in enumerate(plan.channels)),
-        *((("schedule", "links", i, "gate"), link.gate, gates) for i, link in enumerate(plan.schedule.links)),
-        *_each("tasks", "department", plan.schedule.tasks, departments),
-        *_each("milestones", "department", plan.schedule.milestones, departments),
-        *_each_after("tasks", plan.schedule.tasks, tasks | gates),
-        *_each_after("gates", plan.schedule.gates, tasks | gates),
-        *((("experiments", i, "owner"), e.owner, owners) for i, e in enumerate(plan.experiments)),
-        *((("risks", i, "owner"), r.owner, owners) for i, r in enumerate(plan.risks)),
-        *((("team", "roles", k, "department"), r.department, departments) for k, r in plan.team.roles.items()),
-    ):
-        if used is not None and used not in known:
-            yield _problem("unknown_ref", path, locate, used, {"choice": ", ".join(sorted(known)) or "—"})
-
-
-def _each(section: str, field: str, rows: Iterable, known: set[str]) -> Iterator[tuple]:
-    return ((("schedule", section, i, field), getattr(row, field), known) for i, row in enumerate(rows))
-
-
-def _each_after(section: str, rows: Iterable, known: set[str]) -> Iterator[tuple]:
-    return (
-        (("schedule", section, i, "after", k), used, known)
-        for i, row in enumerate(rows)
-        for k, used in enumerate(row.after)
-    )
-
-
-def _month_problems(plan: m.PlanModel, locate: Locate) -> Iterator[Problem]:
+def _month_problems(tree: Node) -> Iterator[Problem]:
     """Months that lie behind the plan's last one."""
-    last = plan.plan.months
-    rows = [
-        *((("targets", i, "by_month"), t.by_month) for i, t in enumerate(plan.targets)),
-        *((("schedule", "gates", i, "due_month"), g.due_month) for i, g in enumerate(plan.schedule.gates)),
-        *((("schedule", "milestones", i, "by_month"), s.by_month) for i, s in enumerate(plan.schedule.milestones)),
-        *((("schedule", "stages", i, "months"), s.months and s.months[1]) for i, s in enumerate(plan.schedule.stages)),
-        *((("experiments", i, "start_month"), e.start_month) for i, e in enumerate(plan.experiments)),
-    ]
-    for path, month in rows:
-        if month is not None and month > last:
-            yield _problem("month_range", path, locate, month, {"high": last})
+    months = tree.find(("plan", "months"))
+    if months is None or not isinstance(months.value, int):
+        return
+    for path, node in tree.walk():
+        named = path and (path[-1] in _MONTHS or (len(path) > 1 and path[-2] == "months"))
+        if named and isinstance(node.value, int) and node.value > months.value:
+            yield _problem("month_range", path, node, high=months.value)
 
 
-def _parts(path: str) -> tuple:
-    """Return the parts of a dotted path: 'a[2].b' is ('a', 2, 'b')."""
-    parts: list[object] = []
-    for piece in path.split("."):
-        name, *indexes = piece.split("[")
-        parts.append(name)
-        parts += [int(index.rstrip("]")) for index in indexes]
-    return tuple(parts)
+def _reference_problems(tree: Node) -> Iterator[Problem]:
+    for pattern, kind in _REFERENCES:
+        known = {str(used) for place in _NAMED[kind] for _, _, used in _matches(tree, place)}
+        for path, node, used in _matches(tree, pattern):
+            if isinstance(used, str) and used not in known:
+                yield _problem("unknown_ref", path, node, used, choice=", ".join(sorted(known)) or "—")
 
 
-def _problem(code: str, path: tuple, locate: Locate, given: object, values: dict[str, object]) -> Problem:
-    from planlib.plan.load import dotted
+def _place_problems(tree: Node) -> Iterator[Problem]:
+    for pattern in _PLACES:
+        for path, node, used in _matches(tree, pattern):
+            if isinstance(used, str) and reach(tree, used) is None:
+                yield _problem("unknown_path", path, node)
 
-    file, line = locate(path)
-    return Problem(code, file, dotted(path), line, given, values)
+
+def _matches(tree: Node, pattern: str) -> Iterator[tuple[tuple, Node, object]]:
+    """Yield path, node and value (or, for `key`, the name) of what a pattern fits."""
+    found: list[tuple[tuple, Node]] = [((), tree)]
+    for part in pattern.split("."):
+        if part in ("*", "key"):
+            found = [((*path, key), row) for path, node in found for key, row in _rows(node)]
+        else:
+            found = [((*path, part), row) for path, node in found if (row := node.step(part)) is not None]
+    for path, node in found:
+        yield path, node, path[-1] if pattern.endswith(".key") else node.value
+
+
+def _rows(node: Node) -> Iterator[tuple[str | int, Node]]:
+    if isinstance(node.value, dict):
+        yield from node.value.items()
+    elif isinstance(node.value, list):
+        yield from enumerate(node.value)
+
+
+def _problem(code: str, path: tuple, node: Node, given: object = None, **values: object) -> Problem:
+    file, line = node.place
+    return Problem(code, file, dotted(path), line, node.plain() if given is None else given, values)

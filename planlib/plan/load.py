@@ -5,20 +5,20 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from planlib.core.errors import InputError, Problem
 from planlib.plan import model as m
-from planlib.plan.tree import Node, merge, override, parse, read
+from planlib.plan.tree import MAX_BYTES, Node, dotted, from_plain, merge, override, parse, place_of, read_all, reach
 
 RESOLVED = "planlib_resolved"
 _BESIDE = ("extends", "scenarios")
-_REQUIRED_SECTIONS = tuple(name for name, f in m.PlanModel.model_fields.items() if f.is_required())
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +63,17 @@ class Plan:
 
     def canonical_json(self) -> str:
         """Return the plan as JSON with sorted keys, without fields that hold their default."""
-        content = self.model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return json.dumps(self._content(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     def resolved_json(self) -> str:
-        """Return a file that `load_plan` reads back as this very plan."""
+        """Return a file that `load_plan` reads back as this very plan, its rows in the author's order."""
         head = {RESOLVED: 1, "file": self.file, "scenario": self.scenario, "sets": list(self.sets)}
         head["typed"] = dict(sorted((self.typed or {}).items()))
-        head["plan"] = json.loads(self.canonical_json())
-        return json.dumps(head, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+        head["plan"] = self._content()
+        return json.dumps(head, ensure_ascii=False, indent=1) + "\n"
+
+    def _content(self) -> dict[str, Any]:
+        return self.model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def load_plan(
@@ -96,29 +98,27 @@ def load_plan(
     Raises:
         InputError: all problems of all files involved.
     """
-    path = Path(path)
+    path, sets = Path(path), tuple(sets)
     shown = path.as_posix()
-    sets = tuple(sets)
+    problems: list[Problem] = []
     if path.suffix == ".json":
-        return _read_resolved(path, shown)
-    root = _with_parents(path, shown, path.resolve().parent, ())
-    adopted = path.with_name(f"{path.stem}.adopted.yaml")
-    if adopted.exists():
-        root = merge(root, read(adopted, adopted.as_posix()))
-    if not isinstance(root.value, dict):
-        raise InputError(Problem("not_a_plan", file=shown, line=1))
-    scenarios = root.value.get("scenarios")
+        before, root = _resolved(path, shown)
+    else:
+        before, root = None, _with_parents(path, shown, problems)
     tree = Node({k: v for k, v in root.value.items() if k not in _BESIDE}, root.file, root.line)
-    problems = _apply_scenario(tree, scenarios, scenario, shown)
-    extra = [f"data.as_of={as_of}"] * (as_of is not None) + [f"plan.seed={seed}"] * (seed is not None)
+    problems += _scenario_problems(root, tree, shown)
+    problems += _apply_scenario(tree, root, scenario, shown)
+    for item in sets:
+        problems += _apply_set(tree, item)
     if as_of is not None:
         tree.value.setdefault("data", Node({}, shown))
-    for item in (*sets, *extra):
-        problems += _apply_set(tree, item)
-    if problems:
-        raise InputError(*problems)
-    found = _validate(m.PlanModel, tree, shown)
-    typed = {dotted(p): node.typed for p, node in tree.walk() if node.typed and isinstance(node.value, float | int)}
+        problems += _apply(tree, "data.as_of", Node(as_of, "--as-of"), "--as-of")
+    if seed is not None:
+        problems += _apply(tree, "plan.seed", Node(seed, "--seed"), "--seed")
+    found = _validate(m.PlanModel, tree, shown, problems)
+    typed = {dotted(where): node.typed for where, node in tree.walk() if node.typed}
+    if before is not None:
+        return Plan(found, before["file"], before["scenario"], (*before["sets"], *sets), before["typed"] | typed)
     return Plan(found, shown, scenario, sets, typed)
 
 
@@ -128,7 +128,11 @@ def load_benchmarks(path: str | Path) -> m.Benchmarks:
     Raises:
         InputError: all problems of the file.
     """
-    return _validate(m.Benchmarks, read(Path(path), Path(path).as_posix()), Path(path).as_posix())
+    shown = Path(path).as_posix()
+    tree, problems = read_all(Path(path), shown)
+    if not isinstance(tree.value, dict):
+        raise InputError(*problems, Problem("not_mapping", file=shown, line=tree.line, given=_brief(tree)))
+    return _validate(m.Benchmarks, tree, shown, problems)
 
 
 def statements(found: BaseModel, path: str = "") -> Iterator[tuple[str, m.Statement]]:
@@ -141,8 +145,9 @@ def leaves(found: object, path: str = "") -> Iterator[tuple[str, m.Sourced]]:
     if isinstance(found, m.Sourced):
         yield path, found
     if isinstance(found, BaseModel):
-        for name in type(found).model_fields:
-            yield from leaves(getattr(found, name), f"{path}.{name}" if path else name)
+        for name, field in type(found).model_fields.items():
+            shown = field.alias or name
+            yield from leaves(getattr(found, name), f"{path}.{shown}" if path else shown)
     elif isinstance(found, Mapping):
         for key, value in found.items():
             yield from leaves(value, f"{path}.{key}")
@@ -151,121 +156,192 @@ def leaves(found: object, path: str = "") -> Iterator[tuple[str, m.Sourced]]:
             yield from leaves(value, f"{path}[{index}]")
 
 
-def dotted(path: tuple) -> str:
-    """Return a path as people write it: targets[2].by_month."""
-    shown = ""
-    for part in path:
-        shown += f"[{part}]" if isinstance(part, int) else f".{part}" if shown else str(part)
-    return shown
+def _with_parents(path: Path, shown: str, problems: list[Problem]) -> Node:
+    """Read a plan, the plans that it extends and its adopted figures, and lay them over each other."""
+    from planlib.plan.check import double_ids
+
+    folder = path.parent.resolve()
+    trees: list[Node] = []
+    chain: list[Path] = []
+    here: Path | None = path
+    while here is not None:
+        try:
+            tree, found = read_all(here, here.as_posix())
+        except InputError as error:
+            raise InputError(*problems, *error.problems) from None
+        problems += found
+        if not isinstance(tree.value, dict):
+            raise InputError(*problems, Problem("not_a_plan", file=here.as_posix(), line=1, given=_brief(tree)))
+        problems += double_ids(tree)
+        trees.append(tree)
+        chain.append(here.resolve())
+        here = _parent(here, tree, folder, chain, problems)
+    adopted = path.with_name(f"{path.stem}.adopted.yaml")
+    if adopted.exists():
+        tree, found = read_all(adopted, adopted.as_posix())
+        problems += found
+        if isinstance(tree.value, dict):
+            trees.insert(0, tree)
+        elif tree.value is not None:
+            problems.append(Problem("not_a_plan", file=adopted.as_posix(), line=1, given=_brief(tree)))
+    root = trees.pop()
+    while trees:
+        root = merge(root, trees.pop(), problems)
+    return root
 
 
-def _with_parents(path: Path, shown: str, folder: Path, chain: tuple[Path, ...]) -> Node:
-    """Read a plan and lay it over what it extends."""
-    resolved = path.resolve()
-    if resolved in chain:
-        names = " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))
-        raise InputError(Problem("extends_cycle", file=shown, field="extends", values={"chain": names}))
-    tree = read(path, shown)
-    if not isinstance(tree.value, dict):
-        raise InputError(Problem("not_a_plan", file=shown, line=tree.line, given=tree.plain()))
-    parent = tree.value.get("extends")
-    if parent is None:
-        return tree
-    name = parent.value
-    if not isinstance(name, str):
-        raise InputError(Problem("not_text", file=shown, field="extends", line=parent.line, given=name))
-    target = path.parent / name
-    if not target.resolve().is_relative_to(folder):
-        raise InputError(Problem("extends_outside", file=shown, field="extends", line=parent.line, given=name))
-    if not target.is_file():
-        raise InputError(Problem("no_file", file=shown, field="extends", line=parent.line, given=name))
-    below = _with_parents(target, target.as_posix(), folder, (*chain, resolved))
-    return merge(below, tree)
+def _parent(path: Path, tree: Node, folder: Path, chain: list[Path], problems: list[Problem]) -> Path | None:
+    """Return the plan that a plan extends, None for the last.
+
+    Raises:
+        InputError: there is one but it cannot be used, so that no more can be said about the plan.
+    """
+    node = tree.value.get("extends")
+    if node is None or node.value is None:
+        return None
+    name, code, values = node.value, "", {}
+    if not isinstance(name, str) or not name.isprintable():
+        code = "not_text"
+    else:
+        target = path.parent / name
+        resolved = target.resolve()
+        if not resolved.is_relative_to(folder):
+            code = "extends_outside"
+        elif resolved in chain:
+            code = "extends_cycle"
+            values = {"chain": " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))}
+        elif not target.is_file():
+            code = "no_file"
+    if code:
+        raise InputError(*problems, Problem(code, path.as_posix(), "extends", node.line, _brief(node), values))
+    return target
 
 
-def _apply_scenario(tree: Node, scenarios: Node | None, name: str | None, shown: str) -> list[Problem]:
+def _scenario_problems(root: Node, tree: Node, shown: str) -> list[Problem]:
+    """Check all scenarios, also those that nobody asked for."""
+    node = root.value.get("scenarios")
+    if node is None:
+        return []
+    _, problems = _model(m.Scenarios, Node({"scenarios": node}, root.file, root.line), shown)
+    for name, scenario in node.value.items() if isinstance(node.value, dict) else ():
+        change = scenario.step("change")
+        for path, new in change.value.items() if change and isinstance(change.value, dict) else ():
+            if reach(tree, path) is None and reach(tree, path.rpartition(".")[0]) is None:
+                field = f"scenarios.{name}.change"
+                problems.append(Problem("unknown_path", new.file, field, new.key_line, path))
+    return problems
+
+
+def _apply_scenario(tree: Node, root: Node, name: str | None, shown: str) -> list[Problem]:
     if name is None:
         return []
+    scenarios = root.value.get("scenarios")
     known = scenarios.value if scenarios is not None and isinstance(scenarios.value, dict) else {}
     if name not in known:
         values = {"choice": ", ".join(known) or "—"}
         return [Problem("unknown_scenario", file=shown, field="scenarios", given=name, values=values)]
-    change = known[name].value.get("change") if isinstance(known[name].value, dict) else None
-    if change is None or not isinstance(change.value, dict):
-        return [Problem("missing", file=shown, field=f"scenarios.{name}.change", line=known[name].line)]
-    problems = []
-    for path, node in change.value.items():
-        if not override(tree, path, node):
-            field = f"scenarios.{name}.change"
-            problems.append(Problem("set_form", node.file, field, node.line, given=path))
-    return problems
+    change = known[name].step("change")
+    for path, node in change.value.items() if change and isinstance(change.value, dict) else ():
+        override(tree, path, node, why=f"scenario {name}")
+    return []
 
 
 def _apply_set(tree: Node, item: str) -> list[Problem]:
     path, sign, typed = item.partition("=")
-    shown = f"--set {item}"
     if not sign or not path:
         return [Problem("set_form", file="--set", given=item)]
     try:
-        node = parse(typed, shown) if typed.strip() else Node(None, shown)
+        node = parse(typed, f"--set {item}")
     except InputError as error:
         return list(error.problems)
-    node.line = None
-    return [] if override(tree, path, node) else [Problem("set_form", file="--set", given=item)]
+    for _, inner in node.walk():
+        inner.line = inner.key_line = None
+    return _apply(tree, path, node, f"--set {item}")
 
 
-def _read_resolved(path: Path, shown: str) -> Plan:
+def _apply(tree: Node, path: str, node: Node, why: str) -> list[Problem]:
+    return [] if override(tree, path, node, why=why) else [Problem("unknown_path", file=why.split()[0], given=path)]
+
+
+def _resolved(path: Path, shown: str) -> tuple[dict[str, Any], Node]:
+    """Return the head of a resolved plan and the tree of its plan."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = m.PlanModel.model_validate_json(json.dumps(content["plan"]))
+        with path.open("rb") as file:
+            content = file.read(8 * MAX_BYTES + 1)
+        found = json.loads(content) if len(content) <= 8 * MAX_BYTES else None
     except OSError:
         raise InputError(Problem("no_file", file=shown)) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(Problem("not_a_plan", file=shown, given=str(error))) from None
-    return Plan(found, content["file"], content["scenario"], tuple(content["sets"]), content["typed"])
+    except (ValueError, RecursionError):
+        found = None
+    kinds = {"file": str, "scenario": str | None, "sets": list, "typed": dict, "plan": dict}
+    if (
+        not isinstance(found, dict)
+        or found.get(RESOLVED) != 1
+        or not all(isinstance(found.get(name), kind) for name, kind in kinds.items())
+    ):
+        raise InputError(Problem("not_resolved", file=shown))
+    return found, from_plain(found["plan"], shown)
 
 
-def _validate(kind: type, tree: Node, shown: str) -> Any:
-    """Return the model of a tree, or raise every structural and then every semantic problem."""
-    problems = [
-        Problem("not_finite", node.file or shown, dotted(path), node.line, node.value)
-        for path, node in tree.walk()
-        if isinstance(node.value, float) and not abs(node.value) < float("inf")
-    ]
-    if problems:
-        raise InputError(*problems)
-    try:
-        found = kind.model_validate_json(json.dumps(tree.plain()))
-    except ValidationError as error:
-        raise InputError(*_translate(error, kind, tree, shown)) from None
+def _validate(kind: type[BaseModel], tree: Node, shown: str, problems: list[Problem]) -> Any:
+    """Return the model of a tree, or raise every problem together with those found before."""
     from planlib.plan.check import problems_of
 
-    problems = list(problems_of(found, lambda path: _located(tree, path, shown)))
+    found, wrong = _model(kind, tree, shown)
+    problems = [*problems, *wrong, *problems_of(tree)]
     if problems:
-        raise InputError(*problems)
+        unique = {(p.file, p.line, p.field, p.code): p for p in reversed(problems)}
+        raise InputError(*sorted(reversed(unique.values()), key=lambda p: (p.file != shown, p.file, p.line or 0)))
     return found
 
 
-def _located(tree: Node, path: tuple, shown: str) -> tuple[str, int | None]:
-    node = tree.at(path)
-    return node.file or shown, node.line
+def _model(kind: type[BaseModel], tree: Node, shown: str) -> tuple[BaseModel | None, list[Problem]]:
+    """Return the model of a tree or what is wrong with its shape."""
+    found: dict[tuple, Problem] = {}
+    plain = tree.plain()
+    while True:
+        try:
+            model = kind.model_validate_json(json.dumps(plain))
+        except ValidationError as error:
+            wrong = _translate(error, kind, tree, shown)
+        else:
+            return (None if found else model), list(found.values())
+        found = wrong | found
+        unknown = [path for path, problem in wrong.items() if problem.code.startswith("unknown_key")]
+        if not unknown:
+            return None, [problem for path, problem in found.items() if not _said_deeper(path, problem, found)]
+        for path in unknown:  # a misspelt field hides what else is wrong with its row
+            row = plain
+            for part in path[:-1]:
+                row = row[part]
+            del row[path[-1]]
 
 
-def _translate(error: ValidationError, kind: type, tree: Node, shown: str) -> list[Problem]:
+def _said_deeper(path: tuple, problem: Problem, found: Mapping[tuple, Problem]) -> bool:
+    """A range with a bad end is told once, at the end."""
+    return problem.code == "number_or_range" and any(p[: len(path)] == path != p for p in found)
+
+
+def _translate(error: ValidationError, kind: type, tree: Node, shown: str) -> dict[tuple, Problem]:
     """Turn pydantic's errors into problems with file and line; one for each place."""
     found: dict[tuple, Problem] = {}
     for entry in error.errors(include_url=False):
         path = _real_path(entry["loc"], tree)
         code, values = _code(entry, kind, path)
-        where, line = _located(tree, path, shown)
-        given = values.pop("given", None)
-        if given is None and code not in ("missing", "missing_section"):
-            given = _brief(tree.at(path).plain()) if _exists(tree, path) else None
-        if code.startswith("unknown_key"):
-            line = tree.at(path[:-1]).key_lines.get(path[-1], line)
-            given = path[-1]
-        found.setdefault(path, Problem(code, where, dotted(path), line, given, values))
-    return sorted(found.values(), key=lambda p: (p.file, p.line or 0))
+        path = (*path, values.pop("at")) if "at" in values else path
+        node = tree.find(path)
+        file, line = place_of(tree, path)
+        given = _brief(node) if node is not None else None
+        if entry["loc"][-1:] == ("[key]",) or code.startswith("unknown_key"):
+            given, line = path[-1], node.key_line
+        given = values.pop("given", given)
+        if code in ("number_or_range", "not_number", "not_whole") and isinstance(given, str):
+            meant = number_meant(given)
+            code, values = ("number_text", {"number": meant}) if meant else (code, values)
+        if isinstance(path[-1:] and path[-1], int) and node is None:  # a value too few in a list
+            path = path[:-1]
+        found.setdefault(path, Problem(code, file or shown, dotted(path), line, given, values))
+    return found
 
 
 def _real_path(loc: tuple, tree: Node) -> tuple:
@@ -273,28 +349,16 @@ def _real_path(loc: tuple, tree: Node) -> tuple:
     path: tuple = ()
     for index, part in enumerate(loc):
         node = tree.at(path)
-        known = (isinstance(node.value, dict) and part in node.value) or (
-            isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)
+        missing = index == len(loc) - 1 and (
+            isinstance(node.value, dict) or (isinstance(node.value, list) and isinstance(part, int))
         )
-        if known or (index == len(loc) - 1 and isinstance(node.value, dict)):
+        if part != "[key]" and (node.step(part) is not None or missing):
             path = (*path, part)
     return path
 
 
-def _exists(tree: Node, path: tuple) -> bool:
-    node = tree
-    for part in path:
-        inside = isinstance(node.value, dict | list) and (
-            part in node.value if isinstance(node.value, dict) else isinstance(part, int) and part < len(node.value)
-        )
-        if not inside:
-            return False
-        node = node.value[part]
-    return True
-
-
 _BY_TYPE = {
-    "float_type": "number_or_range",
+    "finite_number": "not_finite",
     "tuple_type": "not_list",
     "int_type": "not_whole",
     "int_from_float": "not_whole",
@@ -302,46 +366,75 @@ _BY_TYPE = {
     "string_type": "not_text",
     "model_type": "not_mapping",
     "dict_type": "not_mapping",
-    "too_short": "empty",
     "string_too_short": "empty",
-    "too_long": "shape",
 }
+_BY_PATTERN = {m.SOURCE: "source_missing", m.COLOUR: "colour"}
+_REQUIRED_SECTIONS = tuple(name for name, f in m.PlanModel.model_fields.items() if f.is_required())
 
 
 def _code(entry: Mapping[str, Any], kind: type, path: tuple) -> tuple[str, dict[str, object]]:
     """Return our code and placeholders for one of pydantic's errors."""
-    kind_of_error, context = entry["type"], entry.get("ctx", {})
-    if kind_of_error.startswith("planlib."):
-        return kind_of_error.removeprefix("planlib."), dict(context)
-    if kind_of_error == "missing":
+    type_, context = entry["type"], entry.get("ctx", {})
+    if type_.startswith("planlib."):
+        return type_.removeprefix("planlib."), dict(context)
+    if type_ == "missing":
         if len(path) == 1 and path[0] in _REQUIRED_SECTIONS:
             return "missing_section", {"section": path[0]}
-        return "missing", {}
-    if kind_of_error == "extra_forbidden":
+        if isinstance(path[-1], int):
+            return "count", {"n": _length_of(kind, path[:-1])}
+        return ("source_missing" if path[-1] == "source" else "missing"), {}
+    if type_ == "extra_forbidden":
         return _unknown_key(kind, path)
-    if kind_of_error in ("literal_error", "enum"):
-        return "choice", {"choice": str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")}
-    if kind_of_error == "string_pattern_mismatch":
-        pattern = context.get("pattern", "")
-        if pattern.startswith("^[0-9]{4}"):
-            return "date", {"form": "YYYY-MM-DD" if "|3[01]" in pattern else "YYYY-MM"}
-        return ("source_missing" if pattern.startswith("^[A-Za-z]") else "id_form"), {}
-    if kind_of_error in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
-        low = context.get("gt", context.get("ge", "−∞"))
-        high = context.get("lt", context.get("le", "∞"))
-        return "out_of_range", {"low": _short(low), "high": _short(high)}
-    code = _BY_TYPE.get(kind_of_error, "not_mapping")
-    if code == "number_or_range" and not _takes_range(path):
-        code = "not_number"
-    return code, {"expected": f"{context.get('expected_length', '')}"} if code == "shape" else {}
+    if type_ == "literal_error":
+        return "choice", {"choice": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
+    if type_ == "string_pattern_mismatch":
+        return _BY_PATTERN.get(context["pattern"], "id_form"), {}
+    if type_ == "string_too_long":
+        return "text_length", {"high": context["max_length"]}
+    if type_ in ("too_short", "too_long"):
+        low, high = context.get("min_length"), context.get("max_length")
+        return ("empty", {}) if low == 1 else ("count", {"n": high or low})
+    if type_ in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        return _limit(type_, next(iter(context.values())))
+    if type_ == "float_type":
+        return ("number_or_range" if path[-1] in ("value", "people", "between") else "not_number"), {}
+    return _BY_TYPE.get(type_, "bad_value"), {}
 
 
-def _takes_range(path: tuple) -> bool:
-    return bool(path) and path[-1] in ("value", "people")
+def _limit(type_: str, limit: float) -> tuple[str, dict[str, object]]:
+    number = f"{limit:g}"
+    if type_.startswith("greater"):
+        return ("at_least" if type_.endswith("equal") else "above"), {"low": number}
+    return ("at_most" if type_.endswith("equal") else "less"), {"high": number}
+
+
+def _length_of(kind: type, path: tuple) -> int:
+    """How many values the fixed list at `path` takes."""
+    return len(get_args(_tuple_in(_field_at(kind, path).annotation)))
+
+
+def _tuple_in(annotation: Any) -> Any:
+    if get_origin(annotation) is tuple:
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _tuple_in(inner))), None)
+
+
+def number_meant(text: str) -> str | None:
+    """Return how to write a number that was typed as text.
+
+    >>> [number_meant(t) for t in ("3.2%", "1,000,000", "50 万", "¥200", "soon")]
+    ['0.032', '1000000', '500000', '200', None]
+    """
+    shape = re.match(r"[¥￥]?\s*([-+]?[0-9][0-9,，_]*(?:\.[0-9]+)?)\s*([%％万亿kKmM]?)\s*元?\Z", text.strip())
+    if not shape:
+        return None
+    factor = {"%": 0.01, "％": 0.01, "万": 1e4, "亿": 1e8, "k": 1e3, "m": 1e6}.get(shape[2].lower(), 1)
+    return f"{float(re.sub('[,，_]', '', shape[1])) * factor:.12g}"
 
 
 def _unknown_key(kind: type, path: tuple) -> tuple[str, dict[str, object]]:
-    allowed = sorted(_fields_at(kind, path[:-1]))
+    allowed = sorted(f.alias or name for name, f in _model_at(kind, path[:-1]).model_fields.items())
+    allowed += _BESIDE if kind is m.PlanModel and len(path) == 1 else ()
     near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
     values: dict[str, object] = {"choice": ", ".join(allowed)}
     if near:
@@ -349,14 +442,21 @@ def _unknown_key(kind: type, path: tuple) -> tuple[str, dict[str, object]]:
     return "unknown_key_far", values
 
 
-def _fields_at(kind: type, path: tuple) -> set[str]:
-    """Return the field names of the model that stands at `path`."""
+def _model_at(kind: type, path: tuple) -> type[BaseModel]:
+    """Return the model class that stands at `path`; rows of lists and keys of mappings have one model."""
     current = kind
     for part in path:
-        field = next((f for n, f in current.model_fields.items() if part in (n, f.alias)), None)
-        if field is not None:  # else a row of a list or a key of a mapping: still the same model
-            current = _model_in(field.annotation) or current
-    return {f.alias or name for name, f in current.model_fields.items()}
+        field = _field(current, part)
+        current = (field and _model_in(field.annotation)) or current
+    return current
+
+
+def _field_at(kind: type, path: tuple) -> Any:
+    return _field(_model_at(kind, path[:-1]), path[-1])
+
+
+def _field(model: type[BaseModel], part: object) -> Any:
+    return next((f for name, f in model.model_fields.items() if part == (f.alias or name)), None)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -366,9 +466,6 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
 
 
-def _short(number: object) -> object:
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-def _brief(value: object) -> object:
-    return value if not isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)[:120]
+def _brief(node: Node) -> object:
+    value = node.plain()
+    return json.dumps(value, ensure_ascii=False)[:200] if isinstance(value, dict | list) else value

@@ -11,21 +11,73 @@ generated from both.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+SOURCE = r"^[A-Za-z][\w.-]{0,39}$"
+COLOUR = r"^#[0-9A-Fa-f]{6}$"
+
+
+def _day(text: str) -> str:
+    return _dated(text, text, "YYYY-MM-DD")
+
+
+def _year_month(text: str) -> str:
+    return _dated(text, f"{text}-01", "YYYY-MM")
+
+
+def _dated(text: str, day: str, form: str) -> str:
+    try:
+        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+            raise ValueError(day)
+        dt.date.fromisoformat(day)
+    except ValueError:
+        raise PydanticCustomError("planlib.date", "date", {"form": form}) from None
+    return text
+
+
+def _visible(text: str) -> str:
+    """Refuse characters that steer a terminal or turn the writing round."""
+    for character in text:
+        if not (character.isprintable() or character in "\n\u3000\xa0"):
+            raise PydanticCustomError("planlib.control_character", "text", {"given": f"U+{ord(character):04X}"})
+    return text
+
+
+def _share(number: float) -> float:
+    if not 0 <= number <= 1:
+        raise share_error(number)
+    return number
+
+
+def share_error(number: float, **at: str) -> PydanticCustomError:
+    """Return the error for a share outside 0..1; a number up to 100 was probably meant as per cent."""
+    code, values = share_problem(number)
+    return PydanticCustomError(f"planlib.{code}", "share", values | at)
+
+
+def share_problem(number: float) -> tuple[str, dict[str, object]]:
+    """Return code and placeholders of the message for a share outside 0..1."""
+    if 1 < number <= 100:
+        return "rate_range", {"given_percent": f"{number:g}", "as_share": f"{number / 100:g}"}
+    return "out_of_range", {"low": 0, "high": 1}
+
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,79}$")]
 MetricId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
-YearMonth = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
-Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
-Short = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Source = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][\w.-]{0,39}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
+YearMonth = Annotated[str, AfterValidator(_year_month)]
+Day = Annotated[str, AfterValidator(_day)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
+Source = Annotated[str, StringConstraints(pattern=SOURCE)]
+Share = Annotated[float, AfterValidator(_share)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Month = Annotated[int, Field(ge=1, le=120)]
+Twelve = Annotated[tuple[Positive, ...], Field(min_length=12, max_length=12)]
 Period = Literal["day", "week", "month", "quarter", "half_year", "year"]
 LifecycleStage = Literal["acquisition", "activation", "retention", "revenue", "referral"]
 Unit = Literal[
@@ -47,9 +99,7 @@ Window = Annotated[tuple[Month, Month], AfterValidator(_ordered)]
 
 
 class Base(BaseModel):
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
-    )
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Bilingual(Base):
@@ -129,9 +179,9 @@ class ShareQuantity(Quantity):
 
     @model_validator(mode="after")
     def _inside(self):
-        for number in _numbers(self):
+        for name, number in _numbers(self):
             if not 0 <= number <= 1:
-                raise PydanticCustomError("planlib.rate_range", "share", share_hint(number))
+                raise share_error(number, at=name)
         return self
 
 
@@ -140,22 +190,17 @@ class AmountQuantity(Quantity):
 
     @model_validator(mode="after")
     def _inside(self):
-        for number in _numbers(self):
+        for name, number in _numbers(self):
             if number < 0:
-                raise PydanticCustomError("planlib.out_of_range", "amount", {"low": 0, "high": "∞", "given": number})
+                raise PydanticCustomError("planlib.at_least", "amount", {"low": 0, "at": name})
         return self
 
 
-def share_hint(number: float) -> dict[str, object]:
-    """Return the placeholders of the message for a share outside 0..1."""
-    percent = number if 1 < number <= 100 else max(0.0, min(100.0, number * 100))
-    return {"given": number, "given_percent": f"{percent:g}", "as_share": f"{percent / 100:g}"}
-
-
-def _numbers(quantity: Quantity) -> tuple[float, ...]:
+def _numbers(quantity: Quantity) -> tuple[tuple[str, float], ...]:
     if isinstance(quantity.value, tuple):
-        return quantity.value
-    return tuple(x for x in (quantity.value, quantity.low, quantity.mode, quantity.high, quantity.mean) if x is not None)
+        return tuple(("value", number) for number in quantity.value)
+    named = ((name, getattr(quantity, name)) for name in ("value", "low", "mode", "high", "mean"))
+    return tuple((name, number) for name, number in named if number is not None)
 
 
 _PARAMETERS = {
@@ -296,16 +341,10 @@ class Users(Base):
     repurchase: ShareQuantity
     orders_per_repeat_buyer: AmountQuantity
     referral: Referral | None = None
-    seasonality: tuple[Positive, ...] | None = None
+    seasonality: Twelve | None = None
     thresholds: tuple[Statement, ...] = ()
     rules: tuple[Statement, ...] = ()
     schemes: tuple[Scheme, ...] = ()
-
-    @model_validator(mode="after")
-    def _twelve_months(self):
-        if self.seasonality is not None and len(self.seasonality) != 12:
-            raise PydanticCustomError("planlib.shape", "twelve", {"expected": "12 numbers, January first"})
-        return self
 
 
 class Response(Sourced):
@@ -373,7 +412,7 @@ class Budget(Base):
     rules: tuple[Rule, ...] = ()
     purposes: tuple[Statement, ...] = ()
     principles: tuple[Statement, ...] = ()
-    seasonality: tuple[Positive, ...] | None = None
+    seasonality: Twelve | None = None
 
 
 class Guardrail(Base):
@@ -423,7 +462,7 @@ class Task(Sourced):
     id: Id
     name: Bilingual
     department: Id
-    days: Annotated[tuple[Positive, Positive, Positive], Field()]
+    days: tuple[Positive, Positive, Positive]
     after: tuple[Id, ...] = ()
     roles: dict[Id, Positive] = {}
     not_before: Day | None = None
@@ -433,7 +472,7 @@ class Task(Sourced):
     @model_validator(mode="after")
     def _three_points(self):
         if list(self.days) != sorted(self.days):
-            raise PydanticCustomError("planlib.low_above_high", "days")
+            raise PydanticCustomError("planlib.low_above_high", "days", {"at": "days"})
         return self
 
 
@@ -546,7 +585,7 @@ class Data(Base):
 
 class Brand(Base):
     logo: Short | None = None
-    accent: Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")] | None = None
+    accent: Annotated[str, StringConstraints(pattern=COLOUR)] | None = None
     classification: Bilingual | None = None
     name: Bilingual | None = None
 
@@ -554,6 +593,18 @@ class Brand(Base):
 class Report(Base):
     locales: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     brand: Brand = Brand()
+
+
+class Scenario(Base):
+    """A variant of the plan: what changes, by dotted path."""
+
+    name: Bilingual
+    why: Short | None = None
+    change: dict[str, Any]
+
+
+class Scenarios(Base):
+    scenarios: dict[Id, Scenario] = {}
 
 
 class PlanModel(Base):

@@ -7,19 +7,37 @@ read by one short rule: null, true, false, numbers (1_000_000, 0.08, 1e6), every
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from planlib.core.errors import InputError, Problem
 
 MAX_BYTES = 2_000_000
 MAX_LEVELS = 64
+MAX_PROBLEMS = 200
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:_[0-9]+)*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 _SPECIAL = re.compile(r"[-+]?\.(?:inf|nan)\Z", re.IGNORECASE)
 _STR_TAG = "tag:yaml.org,2002:str"
+
+# part of libyaml's (or PyYAML's) message -> our code
+_CAUSES = (
+    ("nesting depth", "too_deep"),
+    ("mapping values are not allowed", "yaml_colon"),
+    ("could not find expected ':'", "yaml_colon"),
+    ("cannot start any token", "yaml_character"),
+    ("unexpected end of stream", "yaml_unclosed"),
+    ("expected ',' or", "yaml_unclosed"),
+    ("expected <document start>", "one_document"),
+    ("did not find expected", "yaml_indent"),
+    ("expected <block end>", "yaml_indent"),
+)
+
+_FORMS = ("value", "dist", "low", "mode", "high", "mean", "sd")
+_COMPARISONS = ("equals", "at_least", "at_most", "above", "below", "between")
+_ABOUT = frozenset({"id", "name", "note", "owner", "source", "why"})  # say something about a number, are not it
 
 
 @dataclass(slots=True)
@@ -29,8 +47,19 @@ class Node:
     value: object
     file: str = ""
     line: int | None = None
-    typed: str = ""  # a scalar as it was typed: its digits tell how precise it is
-    key_lines: dict[str, int] = field(default_factory=dict)
+    typed: str = ""  # a number as it was typed: its digits tell how precise it is
+    key_line: int | None = None  # where the name of this field stands
+
+    @property
+    def place(self) -> tuple[str, int | None]:
+        """File and line to name in a message: of the field's name where the value has lines of its own."""
+        inner = isinstance(self.value, dict | list) and self.key_line is not None
+        return self.file, self.key_line if inner else self.line
+
+    @property
+    def key_lines(self) -> dict[str, int | None]:
+        """The line of each field's name."""
+        return {key: node.key_line for key, node in self.value.items()} if isinstance(self.value, dict) else {}
 
     def plain(self) -> object:
         """Return the tree as dicts, lists and scalars."""
@@ -50,21 +79,55 @@ class Node:
             for index, node in enumerate(self.value):
                 yield from node.walk((*path, index))
 
-    def at(self, path: tuple) -> Node:
+    def step(self, part: str | int) -> Node | None:
+        """Return the field or row of that name."""
+        if isinstance(self.value, dict):
+            return self.value.get(part)
+        if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
+            return self.value[part]
+        return None
+
+    def find(self, path: Iterable[str | int]) -> Node | None:
+        """Return the node at `path`, None where there is none."""
+        node: Node | None = self
+        for part in path:
+            node = node and node.step(part)
+        return node
+
+    def at(self, path: Iterable[str | int]) -> Node:
         """Return the node at `path`, or the deepest one on the way to it."""
         node = self
         for part in path:
-            if isinstance(node.value, dict) and part in node.value:
-                node = node.value[part]
-            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-            else:
+            below = node.step(part)
+            if below is None:
                 break
+            node = below
         return node
 
 
+def dotted(path: tuple) -> str:
+    """Return a path as people write it.
+
+    >>> dotted(("targets", 2, "by_month"))
+    'targets[2].by_month'
+    """
+    shown = ""
+    for part in path:
+        shown += f"[{part}]" if isinstance(part, int) else f".{part}" if shown else str(part)
+    return shown
+
+
+def from_plain(value: object, file: str = "") -> Node:
+    """Return the tree of dicts, lists and scalars."""
+    if isinstance(value, dict):
+        return Node({str(key): from_plain(inner, file) for key, inner in value.items()}, file)
+    if isinstance(value, list):
+        return Node([from_plain(inner, file) for inner in value], file)
+    return Node(value, file)
+
+
 def read(path: Path, shown: str) -> Node:
-    """Return the tree of a YAML file.
+    """Return the tree of a YAML file; an empty file is a node whose value is None.
 
     Args:
         path: the file.
@@ -73,22 +136,49 @@ def read(path: Path, shown: str) -> Node:
     Raises:
         InputError: every reason why the file cannot be read.
     """
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(
-                Problem("too_large", file=shown, given=f"{size // 1000} kB", values={"high": MAX_BYTES // 1000})
-            )
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(Problem("bad_encoding", file=shown, given=str(error))) from None
-    except OSError:
-        raise InputError(Problem("no_file", file=shown)) from None
-    return parse(content, shown)
+    root, problems = read_all(path, shown)
+    if problems:
+        raise InputError(*problems)
+    return root
+
+
+def read_all(path: Path, shown: str) -> tuple[Node, list[Problem]]:
+    """Return the tree of a YAML file and what is wrong with it, as far as it can be read at all.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return _parse(_text(path, shown), shown)
 
 
 def parse(content: str, shown: str) -> Node:
     """Return the tree of YAML text; see `read`."""
+    root, problems = _parse(content, shown)
+    if problems:
+        raise InputError(*problems)
+    return root
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        if not path.is_file():  # also devices and pipes, which have no end
+            raise InputError(Problem("no_file", file=shown))
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            values = {"high": MAX_BYTES // 1000}
+            raise InputError(Problem("too_large", file=shown, given=f"{size // 1000} kB", values=values))
+        content = path.read_bytes()
+    except OSError:
+        raise InputError(Problem("no_file", file=shown)) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        given = f"0x{content[error.start]:02x}"
+        raise InputError(Problem("bad_encoding", file=shown, line=line, given=given)) from None
+
+
+def _parse(content: str, shown: str) -> tuple[Node, list[Problem]]:
     import yaml
 
     builder = _Builder(shown)
@@ -96,22 +186,35 @@ def parse(content: str, shown: str) -> Node:
         for event in yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             builder.take(event)
     except yaml.reader.ReaderError as error:
-        raise InputError(Problem("bad_yaml", file=shown, given=str(error), values={"reason": error.reason})) from None
+        line = content.encode()[: error.position].count(b"\n") + 1
+        given = f"U+{error.character:04X}" if isinstance(error.character, int) else None
+        builder.problems.append(Problem("control_character", shown, "", line, given))
+        raise InputError(*builder.problems) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        row = content.splitlines()[mark.line : mark.line + 1] if mark else []
-        raise InputError(
-            Problem(
-                "bad_yaml",
-                file=shown,
-                line=mark.line + 1 if mark else None,
-                given=row[0].strip() if row else None,
-                values={"reason": error.problem or str(error)},
-            )
-        ) from None
-    if builder.problems:
-        raise InputError(*builder.problems)
-    return builder.root or Node({}, shown, 1)
+        found = _syntax_problem(error, content, shown)
+        if found.code != "too_deep" or not builder.skipping:  # else the builder has said so
+            builder.problems.append(found)
+        raise InputError(*builder.problems) from None
+    return builder.root or Node(None, shown, 1), builder.problems
+
+
+def _syntax_problem(error, content: str, shown: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    rows = content.splitlines()
+    row = rows[mark.line] if mark and mark.line < len(rows) else ""
+    said = error.problem or str(error)
+    code = next((code for part, code in _CAUSES if part in said), "bad_yaml")
+    values: dict[str, object] = {}
+    if code == "yaml_character":
+        character = row[mark.column : mark.column + 1]
+        code, values = ("yaml_tab", {}) if character == "\t" else (code, {"character": character})
+    elif code == "yaml_unclosed":
+        values = {"first": (error.context_mark or mark).line + 1}
+    elif code == "too_deep":
+        values = {"high": MAX_LEVELS}
+    elif code == "bad_yaml":
+        values = {"reason": said}
+    return Problem(code, shown, "", mark.line + 1 if mark else None, row.strip() or None, values)
 
 
 def scalar(typed: str) -> object:
@@ -127,10 +230,13 @@ def scalar(typed: str) -> object:
     if _INT.match(typed):
         return int(typed) if len(typed) < 40 else float(typed)
     if _FLOAT.match(typed) and not re.match(r"[-+]?0[0-9]", typed):
-        return float(typed.replace("_", ""))
+        return float(typed)
     if _SPECIAL.match(typed):
         return float(typed.replace(".", ""))
     return typed
+
+
+_NO_KEY = object()  # the field's name was refused: what it holds belongs nowhere
 
 
 class _Builder:
@@ -141,7 +247,7 @@ class _Builder:
         self.root: Node | None = None
         self.problems: list[Problem] = []
         self.stack: list[Node] = []
-        self.keys: list[str | None] = []
+        self.keys: list[tuple[object, int] | None] = []  # name and line of the field that waits for its value
         self.skipping = 0
 
     def take(self, event) -> None:
@@ -156,9 +262,9 @@ class _Builder:
             self._scalar(event)
         elif name == "AliasEvent":
             self._bad("yaml_alias", event, given=f"*{event.anchor}")
-            self._place(Node(None, self.shown, event.start_mark.line + 1))
+            self._leave_out()
         elif name == "DocumentStartEvent" and self.root is not None:
-            self._bad("bad_yaml", event, given="---", values={"reason": "one document in a file"})
+            self._bad("one_document", event, given="---")
 
     def _open(self, event, value) -> None:
         if self.skipping or len(self.stack) >= MAX_LEVELS:
@@ -167,11 +273,11 @@ class _Builder:
             self.skipping += 1
             return
         self._check(event)
-        node = Node(value, self.shown, event.start_mark.line + 1)
-        if self.stack and isinstance(self.stack[-1].value, dict) and self.keys[-1] is None:
-            self._bad("not_text", event, given="a mapping or list as the name of a field")
+        if self._wants_key():
+            self._bad("not_text", event)
             self.skipping += 1
             return
+        node = Node(value, self.shown, event.start_mark.line + 1)
         self._place(node)
         self.stack.append(node)
         self.keys.append(None)
@@ -179,40 +285,47 @@ class _Builder:
     def _close(self) -> None:
         if self.skipping:
             self.skipping -= 1
-            if not self.skipping and self.stack and isinstance(self.stack[-1].value, dict):
-                self.keys[-1] = None
+            if not self.skipping:
+                self._leave_out()
             return
         self.stack.pop()
         self.keys.pop()
 
     def _scalar(self, event) -> None:
         self._check(event)
-        plain = event.implicit[0] and event.style is None
-        value = scalar(event.value) if plain else event.value
         line = event.start_mark.line + 1
-        if self.stack and isinstance(self.stack[-1].value, dict) and self.keys[-1] is None:
-            parent = self.stack[-1]
-            key = event.value
-            if key in parent.value:
-                values = {"first": parent.key_lines[key]}
-                self._bad("double_key", event, given=key, values=values)
-            parent.key_lines.setdefault(key, line)
-            self.keys[-1] = key
+        if self._wants_key():
+            key, seen = event.value, self.stack[-1].value.get(event.value)
+            if seen is not None:
+                self._bad("double_key", event, given=key, values={"first": seen.key_line})
+            self.keys[-1] = (key if seen is None else _NO_KEY, line)
             return
-        self._place(Node(value, self.shown, line, event.value if plain else ""))
+        value = scalar(event.value) if event.implicit[0] else event.value  # implicit: without quotes and tag
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        self._place(Node(value, self.shown, line, event.value if is_number else ""))
+
+    def _wants_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].value, dict) and self.keys[-1] is None
+
+    def _leave_out(self) -> None:
+        """Go on behind something refused: a value is dropped; behind a name, its value is."""
+        if self._wants_key():
+            self.keys[-1] = (_NO_KEY, 0)
+        elif self.stack:
+            self._place(Node(None, self.shown))
 
     def _place(self, node: Node) -> None:
         if not self.stack:
-            if self.root is None:
-                self.root = node
+            self.root = self.root or node
             return
         parent = self.stack[-1].value
         if isinstance(parent, list):
             parent.append(node)
             return
-        key = self.keys[-1]
+        key, node.key_line = self.keys[-1]
         self.keys[-1] = None
-        parent.setdefault(key, node)
+        if key is not _NO_KEY:
+            parent[key] = node
 
     def _check(self, event) -> None:
         if event.anchor is not None:
@@ -221,68 +334,136 @@ class _Builder:
             self._bad("yaml_tag", event, given=event.tag)
 
     def _bad(self, code: str, event, *, given=None, values=None) -> None:
-        trail = ".".join(str(key) for key in self.keys if key)
-        self.problems.append(
-            Problem(code, self.shown, trail[:200], event.start_mark.line + 1, given, values or {})
+        if len(self.problems) >= MAX_PROBLEMS:
+            return
+        last = len(self.stack) - 1
+        path = tuple(
+            len(node.value) - (depth < last) if isinstance(node.value, list) else key[0]
+            for depth, (node, key) in enumerate(zip(self.stack, self.keys, strict=True))
+            if isinstance(node.value, list) or (key and key[0] is not _NO_KEY)
         )
+        if code == "double_key":
+            path = (*path, given)
+        self.problems.append(Problem(code, self.shown, dotted(path), event.start_mark.line + 1, given, values or {}))
 
 
-def merge(below: Node, above: Node) -> Node:
+def merge(below: Node, above: Node, problems: list[Problem], path: tuple = ()) -> Node:
     """Return `above` laid over `below`.
 
     Mappings merge by field. Lists whose rows all carry an `id` merge by it: a row with a known id changes
     that row, a new id adds a row, and `{id: x, drop: true}` removes one. Everything else is replaced.
+    A number given in another form (a value in place of a distribution) replaces the earlier form. A number
+    that changes without a new `source` becomes an assumption whose reason is the place of the change.
     """
     if isinstance(below.value, dict) and isinstance(above.value, dict):
         rows = dict(below.value)
         for key, node in above.value.items():
-            rows[key] = merge(rows[key], node) if key in rows else node
-        return Node(rows, above.file, above.line, key_lines=above.key_lines)
+            rows[key] = merge(rows[key], node, problems, (*path, key)) if key in rows else node
+        _one_form(rows, above.value)
+        changed = [node for key, node in above.value.items() if _differs(below.value.get(key), node, key)]
+        if changed and "source" in below.value and "source" not in above.value:
+            file, line = changed[0].place
+            _assume(rows, f"{file}:{line}" if line else file, above)
+        return Node(rows, above.file, above.line, key_line=above.key_line)
     if _has_ids(below) and _has_ids(above):
         rows = {_id(node): node for node in below.value}
-        for node in above.value:
+        for index, node in enumerate(above.value):
             key = _id(node)
             if _drops(node):
-                rows.pop(key, None)
+                if rows.pop(key, None) is None:
+                    where = dotted((*path, index, "id"))
+                    values = {"choice": ", ".join(_id(row) for row in below.value) or "—"}
+                    problems.append(Problem("unknown_ref", *_named(node.value["id"], where), key, values))
             else:
-                rows[key] = merge(rows[key], node) if key in rows else node
-        return Node(list(rows.values()), above.file, above.line)
+                rows[key] = merge(rows[key], node, problems, (*path, index)) if key in rows else node
+        return Node(list(rows.values()), above.file, above.line, key_line=above.key_line)
     return above
 
 
-def override(root: Node, path: str, new: Node) -> bool:
+def _named(node: Node, field: str) -> tuple[str, str, int | None]:
+    file, line = node.place
+    return file, field, line
+
+
+def override(root: Node, path: str, new: Node, *, why: str) -> bool:
     """Put a node at a dotted path, in place; rows of lists are named by id or number.
+
+    A quantity given as a bare number or list takes it as its `value`. What changes becomes an assumption
+    with the reason `why`.
 
     Returns:
         Whether there is such a place: all but the last part must exist.
     """
     node = root
-    *way, last = path.split(".")
+    *way, last = _split(path)
     for part in way:
-        step = _step(node, part)
-        if step is None:
+        node = _step(node, part)
+        if node is None:
             return False
-        node = node.value[step]
+    old = _step(node, last)
+    if old is not None and isinstance(old.value, dict) and not isinstance(new.value, dict):
+        if "value" in old.value or "dist" in old.value:
+            node, old, last = old, old.value.get("value"), "value"
     if isinstance(node.value, dict):
+        new.key_line = None
         node.value[last] = new
+        _one_form(node.value, (last,))
+        if "source" in node.value and _differs(old, new, last):
+            _assume(node.value, why, new)
         return True
-    step = _step(node, last)
-    if step is None:
+    if old is None:
         return False
-    node.value[step] = new
+    node.value[:] = [new if row is old else row for row in node.value]
     return True
 
 
-def _step(node: Node, part: str):
-    if isinstance(node.value, dict):
-        return part if part in node.value else None
+def reach(root: Node, path: str) -> Node | None:
+    """Return the node at a dotted path as people write it, None where there is none."""
+    node: Node | None = root
+    for part in _split(path) if path else ():
+        node = node and _step(node, part)
+    return node
+
+
+def place_of(root: Node, path: tuple) -> tuple[str, int | None]:
+    """Return file and line of a field, or of where it is missing."""
+    return root.at(path).place
+
+
+def _split(path: str) -> list[str]:
+    return path.replace("[", ".").replace("]", "").split(".")
+
+
+def _step(node: Node, part: str) -> Node | None:
     if isinstance(node.value, list):
-        for index, row in enumerate(node.value):
-            if _id(row) == part:
-                return index
-        if part.isdigit() and int(part) < len(node.value):
-            return int(part)
-    return None
+        by_id = next((row for row in node.value if _id(row) == part), None)
+        return by_id or (node.step(int(part)) if part.isdecimal() else None)
+    return node.step(part)
+
+
+def _one_form(rows: dict[str, Node], given: Iterable[str]) -> None:
+    """Keep, of a number's forms and of a statement's comparisons, those given last."""
+    given = set(given)
+    for starts, form in ((("value", "dist"), _FORMS), (_COMPARISONS, _COMPARISONS)):
+        if given.intersection(starts):
+            for key in set(form) - given:
+                rows.pop(key, None)
+
+
+def _differs(old: Node | None, new: Node, key: str) -> bool:
+    """Whether a field that belongs to the stated number itself has another value than before."""
+    if key in _ABOUT or isinstance(new.value, dict):
+        return False
+    if old is None:
+        return key in _FORMS or key in _COMPARISONS
+    return old.plain() != new.plain()
+
+
+def _assume(rows: dict[str, Node], why: str, at: Node) -> None:
+    rows["source"] = Node("assumption", at.file, at.line)
+    rows["why"] = Node(why, at.file, at.line)
+    if "kind" in rows:
+        rows["kind"] = Node("assumed", at.file, at.line)
 
 
 def _id(node: Node) -> str | None:
