@@ -2,7 +2,8 @@
 
 A key is the hash of everything that a notebook's results depend on and that is known before it runs: plan,
 locale, its own source, the package's code, the environment, the tidy data and the keys of what it needs.
-Files that it found to read are known from its results: each is compared again before a step is reused.
+What it read besides is known afterwards: the files that its results list and the results of what it needs.
+All of these are compared before a step is used again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from planlib.workbook.ledger import Ledger, sha256_file
 from planlib.workbook.source import Source
 
 RESULTS = "results.json"
+PACKAGE = Path(planlib.__file__).parent
 _BULK = {".ttf", ".otf"}  # fonts are large and never edited: name and size tell them apart
 _SKIPPED = {".pyc", ".pyo"}
 
@@ -51,13 +53,18 @@ def surroundings(plan_sha256: str, *, locale: str, project_root: Path, ledger: L
             "plan": plan_sha256,
             "locale": locale,
             "schema": SCHEMA,
-            "code": _code(Path(planlib.__file__).parent),
+            "code": _code(PACKAGE),
             "lock": sha256_file(lock) if lock.is_file() else None,
             "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
             "packages": _packages(),
             "data": [[path.relative_to(tidy).as_posix(), ledger.file_sha256(path)] for path in _files(tidy)],
         }
     )
+
+
+def needs_sha256(results_sha256: Mapping[str, str | None]) -> str:
+    """Return the hash of the results that a notebook reads: notebook id -> hash of its results."""
+    return _hash(dict(results_sha256))
 
 
 def folder_sha256(folder: Path) -> str:

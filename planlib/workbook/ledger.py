@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS steps (
     run_id TEXT NOT NULL REFERENCES runs (run_id), notebook TEXT NOT NULL, status TEXT NOT NULL, reason TEXT,
     key TEXT, started TEXT, ended TEXT, seconds REAL, cells_seconds REAL, exit_code INTEGER,
-    results_sha256 TEXT, folder_sha256 TEXT, folder TEXT, reused_from TEXT,
+    results_sha256 TEXT, folder_sha256 TEXT, needs_sha256 TEXT, folder TEXT, reused_from TEXT,
     PRIMARY KEY (run_id, notebook)
 );
 CREATE INDEX IF NOT EXISTS steps_by_key ON steps (key);
@@ -57,8 +57,8 @@ class RunRow:
 class StepRow:
     """One notebook of a run. `status`: done, reused, failed or skipped.
 
-    `key` is the hash of everything the notebook depends on; `folder_sha256` covers every file it left, its
-    results included; both are None where a step must not be used again.
+    `key` is the hash of what the notebook depends on (None: must not be used again), `needs_sha256` that of
+    the results it read of other notebooks, `folder_sha256` that of every file it left.
     """
 
     run_id: str
@@ -73,6 +73,7 @@ class StepRow:
     exit_code: int | None = None
     results_sha256: str | None = None
     folder_sha256: str | None = None
+    needs_sha256: str | None = None
     folder: str | None = None
     reused_from: str | None = None
 

@@ -59,7 +59,11 @@ class Worker:
                 **_own_group(),
             )
         self.process = identity(self._process.pid)
-        write_whole(folder / f"worker-{number}.json", json.dumps(self.process))
+        try:
+            write_whole(folder / f"worker-{number}.json", json.dumps(self.process))
+        except BaseException:
+            self.end()
+            raise
         threading.Thread(target=self._read, args=(events,), daemon=True).start()
 
     @property

@@ -29,7 +29,7 @@ from planlib.core.results import write_whole
 from planlib.workbook import lock
 from planlib.workbook.failures import DiskFull, StepError, is_disk_full, mentions_disk_full
 from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
-from planlib.workbook.keys import RESULTS, folder_sha256, stands, step_keys, surroundings
+from planlib.workbook.keys import RESULTS, folder_sha256, needs_sha256, stands, step_keys, surroundings
 from planlib.workbook.ledger import LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
 from planlib.workbook.outcome import Progress, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, Waiting
 from planlib.workbook.remains import FAILED, MANIFEST, NEXT_LATEST, WORKERS, clear_away, keep, recover, temporary
@@ -172,7 +172,7 @@ class _Run:
         self.plan_json = self.plan.resolved_json()
         self.sources, self.keys = self._keys()
         latest = latest_run(self.plan_dir)
-        standing = self._standing(latest)
+        standing = self._standing(latest, {}, self.graph.order())
         if latest is not None and self._nothing_changed(latest, standing):
             return self._latest_as_it_is(latest)
         self.run_id = self._new_id()
@@ -183,6 +183,9 @@ class _Run:
             self._build(standing)
             ok = all(outcome.status in ("done", "reused") for outcome in self.outcomes.values())
             if ok:
+                others = [notebook_id for notebook_id in self.graph.order() if not self.ended(notebook_id)]
+                for notebook_id, step in self._standing(latest, self.rows, others).items():
+                    self._reuse(notebook_id, step)
                 self._put_in_place()
                 status = "done"
             else:
@@ -204,20 +207,32 @@ class _Run:
         around = surroundings(plan_sha256, locale=self.locale, project_root=self.root, ledger=self.ledger)
         return sources, step_keys(self.graph, sources, surroundings=around)
 
-    def _standing(self, latest: Path | None) -> dict[str, StepRow]:
-        """Return the steps of earlier runs to use again: any for wanted notebooks, for others the latest's."""
-        found = {}
-        for notebook_id in self.graph.order():
+    def _standing(self, latest: Path | None, rows: Mapping[str, StepRow], ids: Iterable[str]) -> dict[str, StepRow]:
+        """Return steps of earlier runs to use again: any for wanted notebooks, for others only the latest's.
+
+        Args:
+            latest: the latest run.
+            rows: steps that this run already has.
+            ids: the notebooks in question, in order.
+        """
+        found = dict(rows)
+        for notebook_id in ids:
             is_wanted = notebook_id in self.wanted
-            if self.sources[notebook_id].error or (self.fresh and is_wanted):
+            needs = self.graph[notebook_id].needs
+            if self.sources[notebook_id].error or (self.fresh and is_wanted) or not set(needs) <= set(found):
                 continue
             candidates = self.ledger.reusable(notebook_id, self.keys[notebook_id])
             of_latest = [row for row in candidates if latest is not None and row.run_id == latest.name]
             others = [row for row in candidates if row not in of_latest] if is_wanted else []
-            step = next((row for row in (*of_latest, *others) if self._stands(row)), None)
+            read = self._needs_sha256(notebook_id, found)
+            fit = (row for row in (*of_latest, *others) if row.needs_sha256 == read and self._stands(row))
+            step = next(fit, None)
             if step is not None:
                 found[notebook_id] = step
-        return found
+        return {notebook_id: step for notebook_id, step in found.items() if notebook_id not in rows}
+
+    def _needs_sha256(self, notebook_id: str, rows: Mapping[str, StepRow]) -> str:
+        return needs_sha256({need: rows[need].results_sha256 for need in self.graph[notebook_id].needs})
 
     def _stands(self, row: StepRow) -> bool:
         folder = self.plan_dir.parent / (row.folder or "")
@@ -332,6 +347,7 @@ class _Run:
             exit_code=0,
             results_sha256=sha256_file(folder / RESULTS),
             folder_sha256=folder_sha256(folder),
+            needs_sha256=self._needs_sha256(notebook_id, self.rows),
             folder=self._relative(self.run_dir / notebook_id),
         )
         shown_log = self.run_dir / notebook_id / log.name if log.exists() else None

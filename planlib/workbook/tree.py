@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import signal
+import time
 from collections.abc import Iterable, Mapping
 
 Identity = Mapping[str, object]  # pid, created (seconds, tells a reused pid apart), host
@@ -36,7 +37,32 @@ def end_tree(roots: Iterable[Identity]) -> None:
     for process in everyone.values():
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(list(everyone.values()), timeout=_WAIT_SECONDS)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while any(map(_runs, everyone.values())) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _runs(process) -> bool:
+    """Return whether a process still runs; one that ended and whose parent has not asked does not.
+
+    Unlike psutil's own waiting this leaves the exit status to the parent.
+    """
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def descendants(pid: int) -> list[Identity]:
+    """Return what a process has started, directly or through others; nothing when it is gone."""
+    import psutil
+
+    try:
+        return [identity(process.pid) for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 def end_group(leader: int) -> None:
