@@ -110,8 +110,7 @@ def build_deck(
         "date": [run.as_of.year, run.as_of.month, run.as_of.day],
         "labels": {"reading": w.text("deck.reading")},
         "pages": [
-            everything[number - 1].content
-            | {"number": str(number), "of": w.text("deck.of", pages=len(everything))}
+            everything[number - 1].content | {"number": str(number), "of": w.text("deck.of", pages=len(everything))}
             for number in numbers
         ],
     }
@@ -125,9 +124,7 @@ def missing_characters(deck: Deck) -> Iterator[Problem]:
     """Yield every character on the pages that the fonts cannot show: which, on which page, in what text."""
     for page in deck.content["pages"]:
         own = [("", text) for text in _texts(page)]
-        drawn = [
-            (name, text) for name in _charts_of(page) for text in chart_texts(deck.charts[name])
-        ]
+        drawn = [(name, text) for name in _charts_of(page) for text in chart_texts(deck.charts[name])]
         for file, text in [*own, *drawn]:
             for char in fonts.missing_glyphs(text.replace("\u200b", "")):
                 values = {"char": f"U+{ord(char):04X}", "page": f"{page['number']} ({page['id']})"}

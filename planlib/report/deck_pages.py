@@ -17,9 +17,9 @@ from typing import Any
 
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
-from planlib.core.words import Words
-from planlib.report.deck_tables import MISSING, general_columns, glue, lay_out, month_day, target_columns
-from planlib.report.typeset import Style, fit, line_count, soften
+from planlib.core.words import LOCALES, Words, words
+from planlib.report.deck_tables import MISSING, Column, general_columns, glue, lay_out, month_day, target_columns
+from planlib.report.typeset import Style, fit, line_count, sense_lines, soften
 
 LEFT, LIVE = 48.0, 864.0
 BODY_TOP, BODY_HEIGHT = 122.0, 330.0
@@ -34,9 +34,14 @@ _LAST_CHAPTER = "assumptions"
 _SUMMARY_HEAVY = {"zh": 14.0, "en": 13.0}
 _TITLE_SIZES = {"zh": (23.0, 20.0, 17.0), "en": (20.0, 18.0, 16.0)}
 _COVER_SIZES = {"zh": (40.0, 34.0, 28.0, 22.0), "en": (36.0, 31.0, 26.0, 21.0)}
+_TITLE_CHARS = {"zh": 36, "en": 80}
+_READING_CHARS = {"zh": 50, "en": 110}
 _LEADING = {"zh": 0.5, "en": 0.36}
 _TITLE_LEADING = 0.24
-_MOST_CHECKS = 10
+_MOST_CHECKS = 8
+_CHECK_WIDTH = 178.0
+_STEP_WIDTH = 398.0
+_MARKS = {"PASS": "on_track", "FAIL": "off_track"}
 
 
 @dataclass(frozen=True)
@@ -164,13 +169,16 @@ class Pages:
             yield [picture]
             yield from ([block | {"x": LEFT, "y": TABLE_TOP}] for block in cut(LIVE, TABLE_HEIGHT))
 
-    def _columns(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> list[Any]:
+    def _columns(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, list[Column]]:
+        """Return the columns of the page's table in every language, so that all decks break at the same rows."""
         table = page["table"] or {"id": "targets"}
         rows = self.run.rows(notebook, table["id"])
         if page["layout"] == "targets":
-            return target_columns(self.words, self.run.plan, rows)
+            return {locale: target_columns(words(locale), self.run.plan, rows) for locale in LOCALES}
         units = next(entry["units"] for entry in results["tables"] if entry["id"] == table["id"])
-        return general_columns(self.words, self.run.plan, table["columns"], rows, units)
+        return {
+            locale: general_columns(words(locale), self.run.plan, table["columns"], rows, units) for locale in LOCALES
+        }
 
     def _chart(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> Chart:
         found = next((entry for entry in results["charts"] if entry["id"] == page["chart"]), None)
@@ -207,7 +215,8 @@ class Pages:
         title, subtitle = soften(title), soften(subtitle)
         sizes = _TITLE_SIZES[self.locale]
         for size, most in [(sizes[0], 2), (sizes[1], 2), (sizes[2], 2), (14.0, 3), (11.0, 4)]:
-            top = fit(title, [(size, LIVE, most)], weight="Bold", locale=self.locale)
+            chars = _TITLE_CHARS[self.locale] if size in sizes[:1] else 1000
+            top = fit(title, [(size, LIVE, most)], weight="Bold", locale=self.locale, most_chars=chars)
             if top is None:
                 continue
             y = 44.0 + _height(top.size, len(top.lines), _TITLE_LEADING) + 7.0
@@ -223,10 +232,9 @@ class Pages:
     def _reading(self, where: str, reading: str) -> dict[str, Any] | None:
         if not reading:
             return None
-        found = fit(
-            soften(reading),
-            [(12.0, 660.0, 2), (12.0, 790.0, 2), (10.5, 790.0, 2), (9.0, 790.0, 3), (8.5, 790.0, 3)],
-            locale=self.locale,
+        reading, chars = soften(reading), _READING_CHARS[self.locale]
+        found = fit(reading, [(12.0, 660.0, 2), (12.0, 790.0, 2)], locale=self.locale, most_chars=chars) or fit(
+            reading, [(10.5, 790.0, 2), (9.0, 790.0, 3), (8.5, 790.0, 3)], locale=self.locale
         )
         if found is None:
             raise _too_long(where, reading)
@@ -338,9 +346,7 @@ class Pages:
         """Write a small count as a word."""
         return self.words.text(f"deck.numerals.{n}") if self.words.has(f"deck.numerals.{n}") else str(n)
 
-    def _summary_row(
-        self, results: Mapping[str, Any], notebook: str, finding: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def _summary_row(self, results: Mapping[str, Any], notebook: str, finding: Mapping[str, Any]) -> dict[str, Any]:
         where = f"summary: {finding['id']}"
         figure = res.metric(results, finding["figure"])
         shown = self.words.number(figure["value"], figure["unit"], signed=figure.get("signed", False))
@@ -426,15 +432,19 @@ class Pages:
                 continue
             number += 1
             text = self.label(f"{key}.text")
-            lines = line_count(text, 398.0, Style(10.0, "Regular", self.locale))
-            height = 39.0 + _height(10.0, lines, _LEADING[self.locale])
+            height = 39.0 + max(self._step_height(f"deck.{key}.text", locale) for locale in LOCALES)
             if used + height > 350.0:
                 pages.append([])
                 used = 0.0
             used += height
-            name = self.label(f"{key}.name")
-            pages[-1].append({"number": str(number), "name": name, "text": text, "height": height})
+            lines = sense_lines(text, _STEP_WIDTH, Style(10.0, "Regular", self.locale))
+            entry = {"number": str(number), "name": self.label(f"{key}.name"), "height": height}
+            pages[-1].append(entry | {"text": {"size": 10.0, "lines": lines}})
         return pages
+
+    def _step_height(self, key: str, locale: str) -> float:
+        lines = sense_lines(words(locale).text(key), _STEP_WIDTH, Style(10.0, "Regular", locale))
+        return _height(10.0, len(lines), _LEADING[locale])
 
     def _versions(self) -> list[dict[str, Any]]:
         plan = self.run.plan
@@ -443,20 +453,21 @@ class Pages:
             "scenario": plan.get("scenario"),
             "hash": plan["sha256"][:16],
             "seed": ", ".join(dict.fromkeys(str(found["seed"]) for found in self.run.results.values())),
-            "period": self._period(),
             "as_of": self.words.date(self.run.as_of),
             "software": self._software(),
         }
-        rows = [
-            {"field": self.label(f"method.{key}"), "value": str(value)} for key, value in entries.items() if value
-        ]
+        rows = [{"field": self.label(f"method.{key}"), "value": str(value)} for key, value in entries.items() if value]
         wanted = [
             {"name": "field", "head": "deck.method.field", "kind": "text", "weight": 0.2},
             {"name": "value", "head": "deck.method.value", "kind": "text", "weight": 1.0},
         ]
         columns = general_columns(self.words, plan, wanted, rows, {})
-        table = lay_out(columns, width=400.0, height=168.0, locale=self.locale, where="method")[0]
-        return [{"kind": "heading", "text": self.label("method.version")}, table]
+        tables = lay_out(
+            {self.locale: columns}, width=400.0, height=190.0, locale=self.locale, where="method", most_pitch=24.0
+        )
+        if len(tables) > 1:
+            raise _too_long("method", plan["file"])
+        return [{"kind": "heading", "text": self.label("method.version")}, tables[0]]
 
     def _software(self) -> str:
         found: dict[str, str] = {}
@@ -466,25 +477,21 @@ class Pages:
         return ", ".join(f"{name} {found[name]}" for name in order if name in found)
 
     def _checks(self, checks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        named = [entry for entry in checks if self.words.has(f"checks.{entry['id']}")]
-        shown = sorted(named, key=lambda entry: entry["status"] == "PASS")[:_MOST_CHECKS]
-        items = [
-            {
-                "status": "on_track" if entry["status"] == "PASS" else "off_track",
-                "text": self.label_of_check(entry["id"]),
-            }
-            for entry in shown
+        style = Style(10.0, "Regular", self.locale)
+        named = [
+            (entry["status"], glue(self.words.text(f"checks.{entry['id']}"), self.locale))
+            for entry in checks
+            if self.words.has(f"checks.{entry['id']}")
         ]
+        short = [(status, name) for status, name in named if style.width(name) <= _CHECK_WIDTH]
+        shown = sorted(short, key=lambda entry: entry[0] == "PASS")[:_MOST_CHECKS]
+        items = [{"status": _MARKS[status], "text": name} for status, name in shown]
         if len(checks) > len(items) and all(entry["status"] == "PASS" for entry in checks):
             rest = self._count(len(checks) - len(items))
             items.append({"status": None, "text": self.label("method.others", n=rest)})
         if not items:
             return []
         return [{"kind": "heading", "text": self.label("method.checks")}, {"kind": "checks", "items": items}]
-
-    def label_of_check(self, check_id: str) -> str:
-        """Return the name of a check."""
-        return glue(self.words.text(f"checks.{check_id}"), self.locale)
 
 
 @dataclass(frozen=True)

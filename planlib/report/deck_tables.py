@@ -22,7 +22,7 @@ MISSING = "—"
 _HEAD_SIZE = 9.0
 _INSET = 6.0
 _INSET_AFTER_NUMBERS = 18.0  # a column of words keeps its distance from numbers that end at its left
-_ROW_AIR = 10.0
+_ROW_AIR = 12.0
 _LEADING = 0.3
 _MIN_FLEXIBLE = 72.0
 _BAR_WIDTH, _BAR_GAP, _MARK_WIDTH = 46.0, 8.0, 16.0
@@ -124,9 +124,7 @@ def general_columns(
     return columns
 
 
-def target_columns(
-    words: Words, plan: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
-) -> list[Column]:
+def target_columns(words: Words, plan: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     """Turn the rows of a target table into its columns: docs/deck-pages.md lists the fields.
 
     Chance and interval are left out when no row has them; without intervals the bar shows the forecast's share
@@ -147,21 +145,27 @@ def target_columns(
         columns["reached"] = Column("", [_reached(words, plan, row) for row in rows])
     columns["status"] = Column("", [_status(words, row["status"]) for row in rows], "status")
     return [
-        replace(column, head=glue(words.text(f"deck.targets.{name}"), words.locale))
-        for name, column in columns.items()
+        replace(column, head=glue(words.text(f"deck.targets.{name}"), words.locale)) for name, column in columns.items()
     ]
 
 
 def lay_out(
-    columns: Sequence[Column], *, width: float, height: float, locale: str, where: str
+    columns: Mapping[str, Sequence[Column]],
+    *,
+    width: float,
+    height: float,
+    locale: str,
+    where: str,
+    most_pitch: float = MAX_PITCH,
 ) -> list[dict[str, Any]]:
-    """Give a table its widths and heights and cut it into pieces that fit.
+    """Give a table its widths and heights and cut it into pieces that fit, the same rows in every language.
 
     Args:
-        columns: with cells of every row.
+        columns: of each language, with cells of every row.
         width, height: of the zone in points.
-        locale: zh or en.
+        locale: the language wanted.
         where: the page, for the message when nothing fits.
+        most_pitch: height of a one-line row at most, in points.
 
     Returns:
         One block for each page, the head repeated: columns, row heights in points, cells, type size.
@@ -171,14 +175,15 @@ def lay_out(
     """
     room = height - HEAD_HEIGHT
     for size in SIZES:
-        widths = _widths(columns, width, size, locale)
-        if widths is None:
+        widths = {loc: _widths(own, width, size, loc) for loc, own in columns.items()}
+        if any(found is None for found in widths.values()):
             continue
-        needs = _row_needs(columns, widths, size, locale)
+        each = [_row_needs(own, widths[loc], size, loc) for loc, own in columns.items()]
+        needs = [max(row) for row in zip(*each, strict=True)]
         if max(needs, default=0.0) <= room:
             pieces = _pieces(needs, room)
-            pitch = min(_pitch(needs[first:last], room) for first, last in pieces)
-            return [_piece(columns, widths, size, first, last, needs, pitch) for first, last in pieces]
+            pitch = min(most_pitch, *(_pitch(needs[first:last], room) for first, last in pieces))
+            return [_piece(columns[locale], widths[locale], size, first, last, needs, pitch) for first, last in pieces]
     raise InputError(Problem("table_too_large", field=where, values={"page": where}))
 
 
@@ -240,17 +245,14 @@ def _as_text(words: Words, kind: str, unit: str, value: Any) -> str:
     return soften(glue(" ".join(shown.split()), words.locale))
 
 
-def _number_texts(
-    words: Words, values: list[Any], units: list[str], spec: Mapping[str, Any]
-) -> list[str]:
+def _number_texts(words: Words, values: list[Any], units: list[str], spec: Mapping[str, Any]) -> list[str]:
     """Write a column of numbers, with equal decimals where all have one unit and one scale."""
     signed, decimals = bool(spec.get("signed")), spec.get("decimals")
     plain = [None if is_missing(value) else float(value) for value in values]
 
     def write(places: int | None) -> list[str]:
         return [
-            words.number(value, unit, signed=signed, decimals=places)
-            for value, unit in zip(plain, units, strict=True)
+            words.number(value, unit, signed=signed, decimals=places) for value, unit in zip(plain, units, strict=True)
         ]
 
     texts = write(decimals)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from planlib.report.fonts import is_han, running_widths
 
@@ -37,8 +38,7 @@ class Style:
         """Width of text[:i] for every i, on the safe side."""
         quotes = self.locale == "en"
         return [
-            _SAFETY * width
-            for width in running_widths(text, self.size, weight=self.weight, proportional_quotes=quotes)
+            _SAFETY * width for width in running_widths(text, self.size, weight=self.weight, proportional_quotes=quotes)
         ]
 
 
@@ -76,28 +76,33 @@ def line_count(text: str, width: float, style: Style) -> int:
     return lines
 
 
-def sense_lines(text: str, width: float, style: Style) -> list[str]:
-    """Break `text` into as few lines as `width` points allow, where the sense allows it best.
+def sense_lines(text: str, width: float, style: Style, *, most_chars: int = 1000) -> list[str]:
+    """Break `text` into as few lines as `width` points and `most_chars` allow, where the sense allows it best.
 
     A line ends rather behind ；，。：than inside a phrase, and the lines are of like length.
 
     >>> sense_lines("年底用户预计九十万；六个月百万在算术上做不到", 150, Style(10, "Bold", "zh"))
     ['年底用户预计九十万；', '六个月百万在算术上做不到']
     """
-    if style.width(text) <= width:
-        return [text]
+    if style.width(text) <= width and len(text) <= most_chars:
+        return [text.replace("\u200b", "")]
     costs = _break_costs(text, style.locale)
     places = [0, *costs, len(text)]
     fewest = line_count(text, width, style)
-    for lines in range(fewest, fewest + 3):
-        best = _best_breaks(text, places, costs, width, style, lines)
+    for lines in range(fewest, fewest + 4):
+        best = _best_breaks(text, places, costs, width, style, lines, most_chars)
         if best is not None:
             return _cut(text, best)
     return _cut(text, places)
 
 
 def fit(
-    text: str, choices: list[tuple[float, float, int]], *, weight: str = "Regular", locale: str
+    text: str,
+    choices: list[tuple[float, float, int]],
+    *,
+    weight: str = "Regular",
+    locale: str,
+    most_chars: int = 1000,
 ) -> Fit | None:
     """Set `text` in the first choice that holds it.
 
@@ -106,25 +111,24 @@ def fit(
         choices: (size in points, width in points, most lines), the wished one first.
         weight: Regular, Medium or Bold.
         locale: zh or en.
+        most_chars: characters in a line at most.
 
     Returns:
         The fit, or None when even the last choice is too small.
     """
     for size, width, most in choices:
-        lines = sense_lines(text, width, style := Style(size, weight, locale))
+        lines = sense_lines(text, width, style := Style(size, weight, locale), most_chars=most_chars)
         if len(lines) <= most and all(style.width(line) <= width for line in lines):
             return Fit(size, lines)
     return None
 
 
 def _cut(text: str, places: list[int]) -> list[str]:
-    return [
-        text[a:b].strip(" ").replace("\u200b", "") for a, b in zip(places, places[1:], strict=False)
-    ]
+    return [text[a:b].strip(" ").replace("\u200b", "") for a, b in pairwise(places)]
 
 
 def _best_breaks(
-    text: str, places: list[int], costs: dict[int, float], width: float, style: Style, lines: int
+    text: str, places: list[int], costs: dict[int, float], width: float, style: Style, lines: int, most_chars: int
 ) -> list[int] | None:
     """Return the cheapest places of `lines` lines, from 0 to the end, or None when nothing fits."""
     running = style.running(text)
@@ -137,7 +141,7 @@ def _best_breaks(
                 if end <= start or (left == 1) != (end == len(text)):
                     continue
                 length = running[end - 1 if text[end - 1] == " " else end] - running[start]
-                if length > width:
+                if length > width or end - start > most_chars:
                     break
                 total = cost + costs.get(end, 0.0) + _LINE_COST * ((length - mean) / width) ** 2
                 if end not in reached or total < reached[end][0]:

@@ -26,8 +26,8 @@ PLAN = {
 
 SENTENCES = {
     "zh": {
-        "section": "用户预测", "budget_section": "预算", "schedule_section": "排期", "assumptions_section": "假设与来源",
-        "targets_section": "目标",
+        "section": "用户预测", "budget_section": "预算", "schedule_section": "排期", "targets_section": "目标",
+        "assumptions_section": "假设与来源",
         "users_gap": "按现路径，{goal} 私域用户要到 {reached}",
         "users_evidence": "第 12 个月预测 {forecast}；{level} 区间 {low}–{high}",
         "users_label": "用户，12 月末",
@@ -226,8 +226,10 @@ def _start_here(folder: Path, plan: dict[str, Any], rows: int, why: dict[str, st
     for i in range(rows):
         zh, en, value, unit, source = labels[i % len(labels)]
         reason = why if why and i == 0 else reasons if source == "assumption" else {"zh": None, "en": None}
-        table.append({"label_zh": zh, "label_en": en, "value": value, "unit": unit, "source": source,
-                      "why_zh": reason["zh"], "why_en": reason["en"], "owner_zh": "规划组", "owner_en": "planning"})  # fmt: skip
+        table.append({
+            "label_zh": zh, "label_en": en, "value": value, "unit": unit, "source": source,
+            "why_zh": reason["zh"], "why_en": reason["en"], "owner_zh": "规划组", "owner_en": "planning",
+        })  # fmt: skip
     res.write_table(folder / "tables" / "assumptions.parquet", pd.DataFrame(table))
     columns = [
         {"name": "label", "head": "specimen.label_head", "kind": "bilingual", "weight": 1.2},
@@ -243,9 +245,7 @@ def _start_here(folder: Path, plan: dict[str, Any], rows: int, why: dict[str, st
     _write(folder, plan, tables=[entry], pages=[page])
 
 
-def _funnel(
-    folder: Path, plan: dict[str, Any], rows: int, with_intervals: bool, chart_text: str | None
-) -> None:
+def _funnel(folder: Path, plan: dict[str, Any], rows: int, with_intervals: bool, chart_text: str | None) -> None:
     names = ["metric", "qualifier_zh", "qualifier_en", "op", "goal", "due_month", "forecast", "low", "high",
              "probability", "reached_month", "status", "unit"]  # fmt: skip
     frame = pd.DataFrame([TARGETS[i % len(TARGETS)] for i in range(rows)], columns=names)
@@ -396,7 +396,7 @@ def _line_chart(values: np.ndarray, w: Any, height: float, extra: str | None) ->
         f'<polyline points="{points}" fill="none" stroke="#1B4B82" stroke-width="2"/>'
         f'<text x="778" y="{goal + 4:.1f}" {_FONT} font-size="10" font-weight="500">{w.number(1e6, "users")}</text>'
         f'<text x="778" y="{ys[-1] + 4:.1f}" {_FONT} font-size="10" font-weight="700" fill="#1B4B82">'
-        f'{w.number(float(values[-1]), "users")}</text>'
+        f"{w.number(float(values[-1]), 'users')}</text>"
     )
     if extra:
         body += f'<text x="60" y="40" {_FONT} font-size="10">{extra}</text>'

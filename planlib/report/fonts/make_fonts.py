@@ -106,8 +106,8 @@ def proportional_advances(font: TTFont) -> dict[str, int]:
     }
     advances = {char: font["hmtx"][cmap[ord(char)]][0] for char in PROPORTIONAL if ord(char) in cmap}
     for index in lookups:
-        for sub in table.LookupList.Lookup[index].SubTable:
-            sub = getattr(sub, "ExtSubTable", sub)
+        for entry in table.LookupList.Lookup[index].SubTable:
+            sub = getattr(entry, "ExtSubTable", entry)
             values = sub.Value if isinstance(sub.Value, list) else [sub.Value] * len(sub.Coverage.glyphs)
             change = dict(zip(sub.Coverage.glyphs, values, strict=True))
             for char in advances:
@@ -125,11 +125,7 @@ def coverage(fonts: dict[str, TTFont]) -> dict:
         else:
             ranges.append([point, point])
     advances = {
-        style: {
-            chr(point): width
-            for point in points
-            if (width := font["hmtx"][font.getBestCmap()[point]][0]) != 1000
-        }
+        style: {chr(point): width for point in points if (width := font["hmtx"][font.getBestCmap()[point]][0]) != 1000}
         for style, font in fonts.items()
     }
     palt = {style: proportional_advances(font) for style, font in fonts.items()}
