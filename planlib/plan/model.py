@@ -15,7 +15,16 @@ import datetime as dt
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 SOURCE = r"^[A-Za-z][\w.-]{0,39}$"
@@ -107,12 +116,20 @@ class Bilingual(Base):
     en: Short
 
 
+def _languages(text: object) -> str:
+    return "both" if isinstance(text, dict | Bilingual) else "one"
+
+
+# words for the reader: in one language, or in both
+Text = Annotated[Annotated[Short, Tag("one")] | Annotated[Bilingual, Tag("both")], Discriminator(_languages)]
+
+
 class Sourced(Base):
     """Anything that says where it comes from."""
 
     source: Source
-    why: Short | None = None
-    note: Short | None = None
+    why: Text | None = None
+    note: Text | None = None
 
     @model_validator(mode="after")
     def _assumption_has_reason(self):
@@ -317,7 +334,11 @@ class Referral(Base):
 
 
 class Scheme(Sourced):
-    """A classification: how many classes, along which axes, called what, cut where."""
+    """A classification: how many classes, along which axes, called what, cut where.
+
+    `named` counts the classes that the document names, where `labels` cannot hold all of them. For `kind: values`
+    the classes are the axes themselves.
+    """
 
     id: Id
     metric: MetricId
@@ -326,6 +347,7 @@ class Scheme(Sourced):
     open_ended: bool = False
     axes: tuple[Id, ...] = ()
     labels: tuple[Bilingual, ...] = ()
+    named: Annotated[int, Field(ge=0)] | None = None
     cuts: dict[Id, tuple[float, ...]] = {}
     crosswalk: Id | None = None
     merge_rule: Short | None = None
@@ -403,7 +425,7 @@ class Band(Statement):
 
     between: Range
     axis: Literal["cost_type", "purpose"] = "cost_type"
-    covers: Short | None = None
+    covers: Text | None = None
 
 
 class Budget(Base):
@@ -519,7 +541,7 @@ class Role(Sourced):
     id: Id | None = None
     name: Bilingual
     people: float | Range | None = None
-    does: Short | None = None
+    does: Text | None = None
     hours_per_week: Positive | None = None
     cost_per_year: AmountQuantity | None = None
     department: Id | None = None
@@ -599,7 +621,7 @@ class Scenario(Base):
     """A variant of the plan: what changes, by dotted path."""
 
     name: Bilingual
-    why: Short | None = None
+    why: Text | None = None
     change: dict[str, Any]
 
 
