@@ -73,9 +73,9 @@ class Guard:
         if not (np.isfinite(smallest) and np.isfinite(largest)):
             self._point("not_finite", field, array, ~np.isfinite(array))
         elif (low is not None and smallest < low) or (above is not None and smallest <= above):
-            self._outside(field, array, array.argmin(), low, high, above, below)
+            self._outside(field, array, int(array.argmin()), False, low=low, high=high, above=above, below=below)
         elif (high is not None and largest > high) or (below is not None and largest >= below):
-            self._outside(field, array, array.argmax(), low, high, above, below)
+            self._outside(field, array, int(array.argmax()), True, low=low, high=high, above=above, below=below)
         return array
 
     def number(self, field: str, value: object, **limits: float | None) -> float:
@@ -107,28 +107,28 @@ class Guard:
         self.add(code, name, float(array[index]), **values)
 
     def _outside(
-        self,
-        field: str,
-        array: np.ndarray,
-        flat_index: np.intp,
-        low: float | None,
-        high: float | None,
-        above: float | None,
-        below: float | None,
+        self, field: str, array: np.ndarray, flat_index: int, too_large: bool, **limits: float | None
     ) -> None:
         where = np.zeros(array.size, dtype=bool)
         where[flat_index] = True
-        where = where.reshape(array.shape)
-        if above is not None and below is not None:
-            self._point("between", field, array, where, low=_plain(above), high=_plain(below))
-        elif above is not None:
-            self._point("above", field, array, where, low=_plain(above))
-        elif below is not None:
-            self._point("below", field, array, where, low=_plain(low if low is not None else "-inf"), high=_plain(below))
-        elif high is None:
-            self._point("at_least", field, array, where, low=_plain(low))
-        else:
-            self._point("out_of_range", field, array, where, low=_plain(low), high=_plain(high))
+        stated = {side: _plain(limit) for side, limit in limits.items() if limit is not None}
+        code = _CODES.get(frozenset(stated), ("above", "at_most"))
+        values = {"low" if side == "above" else "high" if side == "below" else side: v for side, v in stated.items()}
+        if isinstance(code, tuple):
+            code, side = (code[1], "high") if too_large else (code[0], "low")
+            values = {side: values[side]}
+        self._point(code, field, array, where.reshape(array.shape), **values)
+
+
+_CODES = {
+    frozenset({"low", "high"}): "out_of_range",
+    frozenset({"above", "below"}): "between",
+    frozenset({"low", "below"}): "below",
+    frozenset({"low"}): "at_least",
+    frozenset({"above"}): "above",
+    frozenset({"high"}): "at_most",
+    frozenset({"below"}): "less",
+}
 
 
 def _plain(limit: object) -> object:

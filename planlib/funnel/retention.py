@@ -100,7 +100,8 @@ def fit_sbg(points: Mapping[int, float]) -> Curve:
         guard.add("not_whole", "points", float(day))
     low, high = float(shares[0] ** (days[-1] / days[0])), float(shares[0])
     if not low < shares[-1] < high:
-        guard.add("curve_points", f"points[{int(days[-1])}]", float(shares[-1]), low=round(low, 6), high=round(high, 6))
+        last = f"points[{int(days[-1])}]"
+        guard.add("curve_points", last, float(shares[-1]), low=round(low, 6), high=round(high, 6))
     guard.done()
     alpha, beta = _solve_two(int(days[0]), float(shares[0]), int(days[-1]), float(shares[-1]))
     if len(days) > 2:

@@ -124,7 +124,9 @@ def sales(
     times = _by_month(guard, "repeat_orders", repeat_orders, months, low=1.0)
     first = _by_month(guard, "first_orders", first_orders, months, low=1.0)
     aov_new = _by_month(guard, "aov_new_cny", aov_new_cny, months, low=0.0)
-    aov_repeat = aov_new if aov_repeat_cny is None else _by_month(guard, "aov_repeat_cny", aov_repeat_cny, months, low=0.0)
+    aov_repeat = aov_new
+    if aov_repeat_cny is not None:
+        aov_repeat = _by_month(guard, "aov_repeat_cny", aov_repeat_cny, months, low=0.0)
     buying = _weights(guard, "conversion_spread", conversion_spread)
     returning = _weights(guard, "repeat_spread", even_spread(12, first=1) if repeat_spread is None else repeat_spread)
     season = guard.numbers("seasonality", np.ones(months) if seasonality is None else seasonality, low=0.0, ndim=(1,))
@@ -142,7 +144,8 @@ def sales(
     gmv_new, gmv_repeat = new_orders * aov_new, later_orders * aov_repeat
     lost = _not_spread(would_buy, buying, new_buyers) + _not_spread(new_buyers * again, returning, repeat_buyers)
     residual = float((lost / np.maximum(adds.sum(axis=-1), 1.0)).max())
-    return Sales(new_buyers, repeat_buyers, new_orders, later_orders, gmv_new, gmv_repeat, gmv_new + gmv_repeat, residual)
+    total = gmv_new + gmv_repeat
+    return Sales(new_buyers, repeat_buyers, new_orders, later_orders, gmv_new, gmv_repeat, total, residual)
 
 
 def new_gmv_share(*, repeat_rate: object, repeat_orders: object, aov_ratio: object = 1.0) -> float | np.ndarray:
@@ -207,7 +210,8 @@ def share_of_total(part: object, whole: object, *, window_months: int = 12, basi
     try:
         other = np.broadcast_to(other, np.broadcast_shapes(piece.shape, other.shape))
     except ValueError:
-        guard.add("shape", "whole", f"shape {other.shape}", expected=f"one number, ({piece.shape[-1]},) or {piece.shape}")
+        expected = f"one number, ({piece.shape[-1]},) or {piece.shape}"
+        guard.add("shape", "whole", f"shape {other.shape}", expected=expected)
         guard.done()
     ones = np.ones(window)
     top, bottom = lagged(piece, ones), lagged(other, ones)
@@ -258,9 +262,9 @@ def funnel_solve(gmv_cny: float, solve: str, **others: float) -> float:
     for name in FACTORS:
         if name != solve and name not in others:
             guard.add("missing", name)
-    for name in others:
+    for name, value in others.items():
         if name not in FACTORS or name == solve:
-            guard.add("choice", name, others[name], choice=", ".join(f for f in FACTORS if f != solve))
+            guard.add("choice", name, value, choice=", ".join(f for f in FACTORS if f != solve))
     guard.done()
     values = _factors(**others)
     product = float(np.prod([float(v) for v in values.values()]))
@@ -293,7 +297,8 @@ def _by_month(guard: Guard, field: str, value: object, months: int, **limits: fl
     factor = guard.numbers(field, value, ndim=(0, 2), **limits)
     factor = factor.reshape(1, 1) if factor.ndim == 0 else factor
     if factor.shape[-1] not in (1, months):
-        guard.add("shape", field, f"shape {factor.shape}", expected=f"one number, (D, 1), (1, {months}) or (D, {months})")
+        expected = f"one number, (D, 1), (1, {months}) or (D, {months})"
+        guard.add("shape", field, f"shape {factor.shape}", expected=expected)
     return factor
 
 

@@ -305,7 +305,8 @@ def stage_gap(plan: object, actual: object, names: Sequence[str]) -> StageGap:
 
 def _stage_factors(volumes: np.ndarray) -> np.ndarray:
     """First volume and the rates between neighbours; a rate on nobody is 1 and changes nothing."""
-    rates = np.divide(volumes[..., 1:], volumes[..., :-1], out=np.ones(volumes[..., 1:].shape), where=volumes[..., :-1] > 0)
+    later, earlier = volumes[..., 1:], volumes[..., :-1]
+    rates = np.divide(later, earlier, out=np.ones(later.shape), where=earlier > 0)
     return np.concatenate([volumes[..., :1], rates], axis=-1)
 
 

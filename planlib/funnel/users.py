@@ -254,7 +254,10 @@ def _run(
     draws, months, channels = shape
     by_month = np.ascontiguousarray(adds.transpose(1, 2, 0))
     joined = np.ascontiguousarray(np.broadcast_to(by_month.sum(axis=1), (months, draws)))
-    rate = {name: np.broadcast_to(np.ascontiguousarray(value.T), (months, value.shape[0])) for name, value in rates.items()}
+    rate = {
+        name: np.broadcast_to(np.ascontiguousarray(value.T), (months, value.shape[0]))
+        for name, value in rates.items()
+    }
     states = "stay" in rate
     old = np.empty((months, draws))
     channel_users = np.empty((months, channels, draws))
@@ -472,8 +475,9 @@ def month_reached(
     """Return the first month in which constant adds bring the stock to a goal.
 
     Returns:
-        Reach; month 0 when the opening users are enough; `reachable` is False when the stock stays below the goal for ever, and
-        `ceiling` says where it ends. month_exact solves the closed form for the month.
+        Reach; month 0 when the opening users are enough. `reachable` is False when the stock
+        stays below the goal for ever, and `ceiling` says where it ends. month_exact solves
+        the closed form for the month.
 
     >>> month_reached(1_000_000, adds=50_000, churn=0.08).reachable
     False
