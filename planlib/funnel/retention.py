@@ -188,7 +188,12 @@ def _solve_two(day1: int, share1: float, day2: int, share2: float) -> tuple[floa
         return _log_survival(day2, alpha_for(log_beta), np.exp(log_beta)) - np.log(share2)
 
     low, high = -40.0, 30.0
-    log_beta = high if outer(high) >= 0 else low if outer(low) <= 0 else brentq(outer, low, high, xtol=1e-14, rtol=1e-14)
+    if outer(high) >= 0:
+        log_beta = high
+    elif outer(low) <= 0:
+        log_beta = low
+    else:
+        log_beta = brentq(outer, low, high, xtol=1e-14, rtol=1e-14)
     return alpha_for(log_beta), float(np.exp(log_beta))
 
 
