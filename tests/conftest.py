@@ -1,0 +1,55 @@
+"""What every test stands on: no network, one BLAS thread, long checks only when asked for."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+NO_NETWORK = Path(__file__).parent / "no_network"
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # before numpy is imported, and for every process a test starts
+
+
+def _refuse_network() -> None:
+    spec = importlib.util.spec_from_file_location("planlib_no_network", NO_NETWORK / "sitecustomize.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.install()
+
+
+_refuse_network()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the long checks too (or set PLANLIB_FULL=1)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests marked `full` unless they were asked for."""
+    if config.getoption("--full") or os.environ.get("PLANLIB_FULL") == "1":
+        return
+    skip = pytest.mark.skip(reason="a long check: make test-full")
+    for item in items:
+        if "full" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The folder of the checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def no_network_env(tmp_path: Path) -> dict[str, str]:
+    """Variables under which every Python process refuses connections to other machines and writes down each try.
+
+    The files are named by PLANLIB_REFUSED_CONNECTIONS and PLANLIB_GUARDED_PROCESSES.
+    """
+    return os.environ | {
+        "PYTHONPATH": str(NO_NETWORK),
+        "PLANLIB_REFUSED_CONNECTIONS": str(tmp_path / "refused.txt"),
+        "PLANLIB_GUARDED_PROCESSES": str(tmp_path / "guarded.txt"),
+    }

@@ -1,0 +1,168 @@
+"""Both languages say the same things, and the code asks only for words that exist."""
+
+import ast
+import json
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES = ROOT / "planlib" / "locale"
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def flatten(tree: dict, prefix: str) -> Iterator[tuple[str, object]]:
+    """Yield (dotted key, leaf) of a nested mapping."""
+    for key, value in tree.items():
+        name = f"{prefix}.{key}"
+        if isinstance(value, dict):
+            yield from flatten(value, name)
+        else:
+            yield name, value
+
+
+def sentences(locale: str) -> dict[str, object]:
+    """Return every key of a language with its sentence."""
+    files = sorted((LOCALES / locale).glob("*.yaml"))
+    trees = ((f.stem, yaml.safe_load(f.read_text(encoding="utf-8"))) for f in files)
+    return {key: leaf for stem, tree in trees for key, leaf in flatten(tree, stem)}
+
+
+def placeholders(sentence: str) -> set[str]:
+    """Return the names in braces; an unnamed or nested one shows as it is."""
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+
+
+ZH, EN = sentences("zh"), sentences("en")
+STEMS = {key.partition(".")[0] for key in EN}
+
+
+def code_trees() -> Iterator[tuple[str, ast.AST]]:
+    """Yield (where, syntax tree) of every module and every code cell of a notebook."""
+    for path in sorted((ROOT / "planlib").rglob("*.py")):
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in path.parts:
+            continue
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        yield path.relative_to(ROOT).as_posix(), ast.parse(source)
+
+
+TREES = list(code_trees())
+
+
+def literals() -> tuple[set[str], set[str]]:
+    """Return the texts that stand whole in the code, and the pieces of its f-strings."""
+    whole, pieces = set(), set()
+    for _, tree in TREES:
+        inside = {id(v) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for v in node.values}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                (pieces if id(node) in inside else whole).add(node.value)
+    return whole, pieces
+
+
+LITERALS, PIECES = literals()
+GROUPS = {key.rsplit(".", depth)[0] for key in EN for depth in range(1, key.count(".") + 1)}
+
+
+def tokens() -> set[str]:
+    """Return every name out of which code, catalogue and templates can make a key."""
+    names = set().union(*(re.findall(r"\w+", text) for text in LITERALS | PIECES))
+    for _, tree in TREES:
+        for node in ast.walk(tree):
+            names |= {node.arg} if isinstance(node, ast.keyword | ast.arg) and node.arg else set()
+            names |= {node.id} if isinstance(node, ast.Name) else set()
+    for path in [*(ROOT / "planlib").rglob("*.typ"), *(ROOT / "planlib").glob("*/*.yaml")]:
+        names |= set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+    return names
+
+
+TOKENS = tokens()
+NOTEBOOK = re.compile(r"\d\d_[a-z_]+")
+
+
+def text_calls() -> Iterator[tuple[str, str, set[str] | None]]:
+    """Yield (where, key, names of the values or None where they cannot be read) of each `.text("key", ...)`."""
+    for where, tree in TREES:
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "text"):
+                continue
+            if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+                names = {k.arg for k in node.keywords}
+                yield f"{where}:{node.lineno}", node.args[0].value, None if None in names else names
+
+
+def test_both_languages_have_the_same_keys():
+    assert set(ZH) ^ set(EN) == set()
+    assert {p.name for p in (LOCALES / "zh").iterdir()} == {p.name for p in (LOCALES / "en").iterdir()}
+
+
+def test_both_languages_need_the_same_values():
+    different = {k: (ZH[k], EN[k]) for k in ZH.keys() & EN if placeholders(str(ZH[k])) != placeholders(str(EN[k]))}
+    assert different == {}
+
+
+@pytest.mark.parametrize("words", [ZH, EN], ids=["zh", "en"])
+def test_every_sentence_is_text_with_named_values(words):
+    assert {k: v for k, v in words.items() if not isinstance(v, str)} == {}
+    assert {k: v for k, v in words.items() if not all(n.isidentifier() for n in placeholders(v))} == {}
+
+
+def test_english_is_english():
+    assert {k: v for k, v in EN.items() if CHINESE.search(v)} == {}
+
+
+def test_long_sentences_are_translated():
+    """A sentence with blanks between words, the same in both languages, was forgotten."""
+    long = {k: v for k, v in EN.items() if len(re.findall(r"[a-z]{3,}", re.sub(r"{.*?}", "", v))) > 3}
+    same = {k: v for k, v in long.items() if ZH.get(k) == v}
+    assert same == {}
+
+
+def test_code_asks_for_words_that_exist():
+    calls = list(text_calls())
+    assert calls, "no call of .text was found: has its name changed?"
+    wrong = [(where, key) for where, key, _ in calls if key.partition(".")[0] in STEMS and key not in EN]
+    assert wrong == []
+
+
+def test_code_gives_the_values_that_words_need():
+    wrong = [
+        (where, key, names, placeholders(EN[key]))
+        for where, key, names in text_calls()
+        if key in EN and names is not None and names != placeholders(EN[key])
+    ]
+    assert wrong == []
+
+
+def test_keys_written_out_exist():
+    """Keys also stand in mappings and arguments: what looks like a key of a locale file must be one."""
+    like_a_key = re.compile(rf"({'|'.join(STEMS)})(\.[a-z0-9_]+)+")
+    something_else = re.compile(r".*\.(yaml|json|typ|pdf|svg|png|md)")
+    unknown = {
+        text
+        for text in LITERALS
+        if like_a_key.fullmatch(text) and text not in EN.keys() | GROUPS and not something_else.fullmatch(text)
+    }
+    assert unknown == set()
+
+
+def is_named(segment: str) -> bool:
+    """Whether code names one segment of a key, whole or in parts (`status_` and `done`, `m` and `12`)."""
+    if segment in TOKENS or f"{segment}_" in TOKENS or segment.isdigit() or NOTEBOOK.fullmatch(segment):
+        return True
+    cuts = [(segment[: m.start()], segment[m.end() :]) for m in re.finditer("_", segment)]
+    numbered = re.fullmatch(r"([a-z]+)(\d+)", segment)
+    return any(a and b and is_named(a) and is_named(b) for a, b in [*cuts, *([numbered.groups()] if numbered else [])])
+
+
+def test_every_sentence_is_used():
+    """Each segment of a key is named somewhere: a sentence that nothing names is dead."""
+    dead = sorted(key for key in EN if not all(map(is_named, key.split(".")[1:])))
+    assert dead == []

@@ -1,0 +1,47 @@
+"""Nothing leaves this machine: the guard refuses, and the main job needs nothing that it refuses."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OUTSIDE = ("192.0.2.1", 9)  # an address reserved for documentation (RFC 5737)
+
+
+def test_tests_cannot_leave_the_machine():
+    with socket.socket() as tried, pytest.raises(OSError, match="no network in tests"):
+        tried.connect(OUTSIDE)
+    with pytest.raises(OSError, match="no network in tests"):
+        socket.getaddrinfo("example.org", 443)
+    with socket.socket(type=socket.SOCK_DGRAM) as tried, pytest.raises(OSError, match="no network in tests"):
+        tried.sendto(b"", OUTSIDE)
+
+
+def test_loopback_works():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        server.accept()[0].close()
+        assert client.recv(1) == b""
+
+
+def test_other_processes_are_guarded_and_tell(no_network_env):
+    code = "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 9))\nexcept OSError:\n    print('refused')"
+    done = subprocess.run([sys.executable, "-c", code], env=no_network_env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["refused"]
+    assert "192.0.2.1" in Path(no_network_env["PLANLIB_REFUSED_CONNECTIONS"]).read_text(encoding="utf-8")
+    assert len(Path(no_network_env["PLANLIB_GUARDED_PROCESSES"]).read_text(encoding="utf-8").split()) == 1
+
+
+def test_the_main_job_needs_no_network(no_network_env, project_root, tmp_path):
+    planlib = [sys.executable, "-c", "from planlib.cli import main; main()"]
+    command = [*planlib, "run", "params/wechat_platform.yaml", "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*command, "--only", "20_funnel_targets"],
+        cwd=project_root, env=no_network_env, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not os.path.exists(no_network_env["PLANLIB_REFUSED_CONNECTIONS"])
+    guarded = Path(no_network_env["PLANLIB_GUARDED_PROCESSES"]).read_text(encoding="utf-8").split()
+    assert len(guarded) >= 3, "the command, a worker and a kernel"
