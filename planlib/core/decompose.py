@@ -58,7 +58,7 @@ def lmdi(before: object, after: object) -> np.ndarray:
     delta = product_new - product_old
     with np.errstate(divide="ignore", invalid="ignore"):
         near = np.abs(delta) <= 1e-6 * product_old
-        mean = np.where(near, (product_old + product_new) / 2, delta / np.log(product_new / product_old))
+        mean = np.where(near, (product_old + product_new) / 2, delta / (np.log(product_new) - np.log(product_old)))
         parts = mean[..., None] * (np.log(new) - np.log(old))
     zero = np.where((product_old == 0)[..., None], old == 0, new == 0)
     count = np.maximum(zero.sum(axis=-1, keepdims=True), 1)
