@@ -6,7 +6,7 @@ The tree is checked, not the model, so that these problems are told together wit
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from planlib.core.errors import Problem
 from planlib.core.metrics import Metric, catalogue
@@ -14,10 +14,10 @@ from planlib.plan.model import OPERATIONS, share_problem
 from planlib.plan.tree import Node, dotted, reach
 
 # where metrics are named
-_METRIC_FIELDS = ("metric", "primary", "deadline_of")
-_METRIC_LISTS = ("enables", "raises")
+_METRIC_FIELDS = frozenset({"metric", "primary", "deadline_of"})
+_METRIC_LISTS = frozenset({"enables", "raises"})
 _LEVELS = (*OPERATIONS, "value", "low", "mode", "high", "mean")
-_MONTHS = ("by_month", "due_month", "start_month")
+_MONTHS = (("by_month",), ("due_month",), ("start_month",))
 
 # what can be named: its own places in the plan; "*" is any row, "key" the names of the fields there
 _NAMED = {
@@ -68,19 +68,13 @@ def double_ids(tree: Node) -> Iterator[Problem]:
 def _metric_problems(tree: Node) -> Iterator[Problem]:
     known = catalogue()
     for path, node in tree.walk():
-        if path and path[-1] in _METRIC_FIELDS and isinstance(node.value, str):
-            yield from _known_metric(path, node, known)
-        elif len(path) > 1 and path[-2] in _METRIC_LISTS and isinstance(node.value, str):
-            yield from _known_metric(path, node, known)
+        names_metric = _METRIC_FIELDS.intersection(path[-1:]) or _METRIC_LISTS.intersection(path[-2:-1])
+        if names_metric and isinstance(node.value, str) and node.value not in known:
+            near = difflib.get_close_matches(node.value[:80], known, n=1, cutoff=0.0)
+            yield _problem("unknown_metric", path, node, nearest=near[0])
         metric = node.step("metric")
-        if metric is not None and metric.value in known:
+        if metric is not None and isinstance(metric.value, str) and metric.value in known:
             yield from _level_problems(path, node, known[metric.value])
-
-
-def _known_metric(path: tuple, node: Node, known: Collection[str]) -> Iterator[Problem]:
-    if node.value not in known:
-        near = difflib.get_close_matches(node.value, known, n=1, cutoff=0.0)
-        yield _problem("unknown_metric", path, node, nearest=near[0])
 
 
 def _level_problems(path: tuple, row: Node, metric: Metric) -> Iterator[Problem]:
@@ -116,8 +110,11 @@ def _month_problems(tree: Node) -> Iterator[Problem]:
     if months is None or not isinstance(months.value, int):
         return
     for path, node in tree.walk():
-        named = path and (path[-1] in _MONTHS or (len(path) > 1 and path[-2] == "months"))
-        if named and isinstance(node.value, int) and node.value > months.value:
+        if (
+            (path[-1:] in _MONTHS or path[-2:-1] == ("months",))
+            and isinstance(node.value, int)
+            and node.value > months.value
+        ):
             yield _problem("month_range", path, node, high=months.value)
 
 

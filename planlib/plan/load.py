@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -15,7 +16,20 @@ from pydantic import BaseModel, ValidationError
 
 from planlib.core.errors import InputError, Problem
 from planlib.plan import model as m
-from planlib.plan.tree import MAX_BYTES, Node, dotted, from_plain, merge, override, parse, place_of, read_all, reach
+from planlib.plan.tree import (
+    MAX_BYTES,
+    MAX_PROBLEMS,
+    Node,
+    dotted,
+    from_plain,
+    looks_cut,
+    merge,
+    override,
+    parse,
+    place_of,
+    reach,
+    read_all,
+)
 
 RESOLVED = "planlib_resolved"
 _BESIDE = ("extends", "scenarios")
@@ -106,7 +120,7 @@ def load_plan(
     else:
         before, root = None, _with_parents(path, shown, problems)
     tree = Node({k: v for k, v in root.value.items() if k not in _BESIDE}, root.file, root.line)
-    problems += _scenario_problems(root, tree, shown)
+    problems += _scenario_problems(root, shown)
     problems += _apply_scenario(tree, root, scenario, shown)
     for item in sets:
         problems += _apply_set(tree, item)
@@ -217,19 +231,25 @@ def _parent(path: Path, tree: Node, folder: Path, chain: list[Path], problems: l
     return target
 
 
-def _scenario_problems(root: Node, tree: Node, shown: str) -> list[Problem]:
+def _scenario_problems(root: Node, shown: str) -> list[Problem]:
     """Check all scenarios, also those that nobody asked for."""
     node = root.value.get("scenarios")
     if node is None:
         return []
     _, problems = _model(m.Scenarios, Node({"scenarios": node}, root.file, root.line), shown)
     for name, scenario in node.value.items() if isinstance(node.value, dict) else ():
-        change = scenario.step("change")
-        for path, new in change.value.items() if change and isinstance(change.value, dict) else ():
-            if reach(tree, path) is None and reach(tree, path.rpartition(".")[0]) is None:
+        for path, new in _changes(scenario):
+            way = path.split(".")[:-1]
+            mine = new.file == shown  # one that is inherited may not fit any more
+            if mine and way and way[0] in root.value and reach(root, ".".join(way)) is None:
                 field = f"scenarios.{name}.change"
                 problems.append(Problem("unknown_path", new.file, field, new.key_line, path))
     return problems
+
+
+def _changes(scenario: Node) -> Iterable[tuple[str, Node]]:
+    change = scenario.step("change")
+    return change.value.items() if change is not None and isinstance(change.value, dict) else ()
 
 
 def _apply_scenario(tree: Node, root: Node, name: str | None, shown: str) -> list[Problem]:
@@ -240,10 +260,11 @@ def _apply_scenario(tree: Node, root: Node, name: str | None, shown: str) -> lis
     if name not in known:
         values = {"choice": ", ".join(known) or "—"}
         return [Problem("unknown_scenario", file=shown, field="scenarios", given=name, values=values)]
-    change = known[name].step("change")
-    for path, node in change.value.items() if change and isinstance(change.value, dict) else ():
-        override(tree, path, node, why=f"scenario {name}")
-    return []
+    return [
+        Problem("unknown_path", node.file, f"scenarios.{name}.change", node.key_line, path)
+        for path, node in _changes(known[name])
+        if not override(tree, path, node, why=f"scenario {name}")
+    ]
 
 
 def _apply_set(tree: Node, item: str) -> list[Problem]:
@@ -260,7 +281,9 @@ def _apply_set(tree: Node, item: str) -> list[Problem]:
 
 
 def _apply(tree: Node, path: str, node: Node, why: str) -> list[Problem]:
-    return [] if override(tree, path, node, why=why) else [Problem("unknown_path", file=why.split()[0], given=path)]
+    return (
+        [] if override(tree, path, node, why=why) else [Problem("unknown_path", file=why.partition(" ")[0], given=path)]
+    )
 
 
 def _resolved(path: Path, shown: str) -> tuple[dict[str, Any], Node]:
@@ -288,7 +311,9 @@ def _validate(kind: type[BaseModel], tree: Node, shown: str, problems: list[Prob
     from planlib.plan.check import problems_of
 
     found, wrong = _model(kind, tree, shown)
-    problems = [*problems, *wrong, *problems_of(tree)]
+    told = {(p.file, p.field) for p in problems}
+    semantic = islice(problems_of(tree), MAX_PROBLEMS)
+    problems = [*problems, *(p for p in (*wrong, *semantic) if (p.file, p.field) not in told)]
     if problems:
         unique = {(p.file, p.line, p.field, p.code): p for p in reversed(problems)}
         raise InputError(*sorted(reversed(unique.values()), key=lambda p: (p.file != shown, p.file, p.line or 0)))
@@ -299,17 +324,19 @@ def _model(kind: type[BaseModel], tree: Node, shown: str) -> tuple[BaseModel | N
     """Return the model of a tree or what is wrong with its shape."""
     found: dict[tuple, Problem] = {}
     plain = tree.plain()
+    misspelt: set[tuple] = set()
     while True:
         try:
             model = kind.model_validate_json(json.dumps(plain))
         except ValidationError as error:
-            wrong = _translate(error, kind, tree, shown)
+            wrong = _translate(error.errors(include_url=False)[:MAX_PROBLEMS], kind, tree, shown)
         else:
             return (None if found else model), list(found.values())
         found = wrong | found
-        unknown = [path for path, problem in wrong.items() if problem.code.startswith("unknown_key")]
-        if not unknown:
-            return None, [problem for path, problem in found.items() if not _said_deeper(path, problem, found)]
+        unknown = [path for path, problem in wrong.items() if problem.code in _NOT_A_FIELD]
+        misspelt |= {path[:-1] for path in unknown}
+        if not unknown or len(found) >= MAX_PROBLEMS:
+            return None, [p for path, p in found.items() if not _follows(path, p, found, misspelt)]
         for path in unknown:  # a misspelt field hides what else is wrong with its row
             row = plain
             for part in path[:-1]:
@@ -317,22 +344,31 @@ def _model(kind: type[BaseModel], tree: Node, shown: str) -> tuple[BaseModel | N
             del row[path[-1]]
 
 
-def _said_deeper(path: tuple, problem: Problem, found: Mapping[tuple, Problem]) -> bool:
-    """A range with a bad end is told once, at the end."""
-    return problem.code == "number_or_range" and any(p[: len(path)] == path != p for p in found)
+_NOT_A_FIELD = ("unknown_key", "unknown_key_far", "comma_number")
+_ABSENT = ("missing", "missing_section", "source_missing")
+_ABOUT_A_ROW = ("quantity_form", "statement_op", "dist_parameters", "why_missing")
 
 
-def _translate(error: ValidationError, kind: type, tree: Node, shown: str) -> dict[tuple, Problem]:
+def _follows(path: tuple, problem: Problem, found: Mapping[tuple, Problem], misspelt: set[tuple]) -> bool:
+    """Whether a problem only follows from another one that is told."""
+    if problem.code == "number_or_range":  # a range with a bad end is told at the end
+        return any(other[: len(path)] == path != other for other in found)
+    if problem.code in _ABSENT:
+        return any(p.values.get("nearest") == path[-1] and o[:-1] == path[:-1] for o, p in found.items())
+    return problem.code in _ABOUT_A_ROW and path in misspelt
+
+
+def _translate(errors: list, kind: type, tree: Node, shown: str) -> dict[tuple, Problem]:
     """Turn pydantic's errors into problems with file and line; one for each place."""
     found: dict[tuple, Problem] = {}
-    for entry in error.errors(include_url=False):
-        path = _real_path(entry["loc"], tree)
+    for entry in errors:
+        path = _real_path(entry, tree)
         code, values = _code(entry, kind, path)
         path = (*path, values.pop("at")) if "at" in values else path
         node = tree.find(path)
         file, line = place_of(tree, path)
         given = _brief(node) if node is not None else None
-        if entry["loc"][-1:] == ("[key]",) or code.startswith("unknown_key"):
+        if entry["loc"][-1:] == ("[key]",) or code in _NOT_A_FIELD:
             given, line = path[-1], node.key_line
         given = values.pop("given", given)
         if code in ("number_or_range", "not_number", "not_whole") and isinstance(given, str):
@@ -340,20 +376,21 @@ def _translate(error: ValidationError, kind: type, tree: Node, shown: str) -> di
             code, values = ("number_text", {"number": meant}) if meant else (code, values)
         if isinstance(path[-1:] and path[-1], int) and node is None:  # a value too few in a list
             path = path[:-1]
+        if code == "low_above_high":  # it is a range, only the other way round
+            found.pop(path, None)
         found.setdefault(path, Problem(code, file or shown, dotted(path), line, given, values))
     return found
 
 
-def _real_path(loc: tuple, tree: Node) -> tuple:
+def _real_path(entry: Mapping[str, Any], tree: Node) -> tuple:
     """Drop the parts of pydantic's locations that name types of a union, not fields."""
     path: tuple = ()
-    for index, part in enumerate(loc):
-        node = tree.at(path)
-        missing = index == len(loc) - 1 and (
-            isinstance(node.value, dict) or (isinstance(node.value, list) and isinstance(part, int))
-        )
-        if part != "[key]" and (node.step(part) is not None or missing):
+    *way, last = entry["loc"]
+    for part in way:
+        if tree.at(path).step(part) is not None:
             path = (*path, part)
+    if last != "[key]" and (entry["type"] == "missing" or tree.at(path).step(last) is not None):
+        path = (*path, last)
     return path
 
 
@@ -368,6 +405,7 @@ _BY_TYPE = {
     "dict_type": "not_mapping",
     "string_too_short": "empty",
 }
+_DATES = {"start": "YYYY-MM", "as_of": "YYYY-MM-DD", "date": "YYYY-MM-DD", "not_before": "YYYY-MM-DD"}
 _BY_PATTERN = {m.SOURCE: "source_missing", m.COLOUR: "colour"}
 _REQUIRED_SECTIONS = tuple(name for name, f in m.PlanModel.model_fields.items() if f.is_required())
 
@@ -383,6 +421,8 @@ def _code(entry: Mapping[str, Any], kind: type, path: tuple) -> tuple[str, dict[
         if isinstance(path[-1], int):
             return "count", {"n": _length_of(kind, path[:-1])}
         return ("source_missing" if path[-1] == "source" else "missing"), {}
+    if type_ == "string_type" and path[-1] in _DATES:
+        return "date", {"form": _DATES[path[-1]]}
     if type_ == "extra_forbidden":
         return _unknown_key(kind, path)
     if type_ == "literal_error":
@@ -402,7 +442,7 @@ def _code(entry: Mapping[str, Any], kind: type, path: tuple) -> tuple[str, dict[
 
 
 def _limit(type_: str, limit: float) -> tuple[str, dict[str, object]]:
-    number = f"{limit:g}"
+    number = f"{limit:.12g}"
     if type_.startswith("greater"):
         return ("at_least" if type_.endswith("equal") else "above"), {"low": number}
     return ("at_most" if type_.endswith("equal") else "less"), {"high": number}
@@ -433,6 +473,8 @@ def number_meant(text: str) -> str | None:
 
 
 def _unknown_key(kind: type, path: tuple) -> tuple[str, dict[str, object]]:
+    if looks_cut(str(path[-1])):
+        return "comma_number", {}
     allowed = sorted(f.alias or name for name, f in _model_at(kind, path[:-1]).model_fields.items())
     allowed += _BESIDE if kind is m.PlanModel and len(path) == 1 else ()
     near = difflib.get_close_matches(str(path[-1]), allowed, n=1)

@@ -170,7 +170,7 @@ class Quantity(Sourced):
             )
         ends = [x for x in (self.low, self.mode, self.high) if x is not None]
         if ends != sorted(ends):
-            raise PydanticCustomError("planlib.low_above_high", "low above high")
+            raise PydanticCustomError("planlib.low_above_high", "low above high", {"at": "low"})
         return self
 
     @property

@@ -199,10 +199,14 @@ def _parse(content: str, shown: str) -> tuple[Node, list[Problem]]:
 
 
 def _syntax_problem(error, content: str, shown: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    rows = content.splitlines()
-    row = rows[mark.line] if mark and mark.line < len(rows) else ""
     said = error.problem or str(error)
+    key_without_colon = "could not find expected ':'" in said  # noticed on the next line
+    mark = (key_without_colon and error.context_mark) or error.problem_mark or error.context_mark
+    rows = content.splitlines()
+    number = mark.line if mark else 0
+    if number and "mapping values" in said and re.search("：(?!.*: )", rows[number - 1]):
+        number -= 1  # a full-width colon ended no name, so that the next line seemed to go on with the text
+    row = rows[number] if number < len(rows) else ""
     code = next((code for part, code in _CAUSES if part in said), "bad_yaml")
     values: dict[str, object] = {}
     if code == "yaml_character":
@@ -214,7 +218,7 @@ def _syntax_problem(error, content: str, shown: str) -> Problem:
         values = {"high": MAX_LEVELS}
     elif code == "bad_yaml":
         values = {"reason": said}
-    return Problem(code, shown, "", mark.line + 1 if mark else None, row.strip() or None, values)
+    return Problem(code, shown, "", number + 1 if mark else None, row.strip() or None, values)
 
 
 def scalar(typed: str) -> object:
@@ -236,6 +240,11 @@ def scalar(typed: str) -> object:
     return typed
 
 
+def looks_cut(key: str) -> bool:
+    """Whether a field's name is the rest of a number with commas: {value: 1,000} has a field named 000."""
+    return key[:1].isdecimal()
+
+
 _NO_KEY = object()  # the field's name was refused: what it holds belongs nowhere
 
 
@@ -247,6 +256,7 @@ class _Builder:
         self.root: Node | None = None
         self.problems: list[Problem] = []
         self.stack: list[Node] = []
+        self.names: list[object] = []  # of what is on the stack
         self.keys: list[tuple[object, int] | None] = []  # name and line of the field that waits for its value
         self.skipping = 0
 
@@ -278,6 +288,7 @@ class _Builder:
             self.skipping += 1
             return
         node = Node(value, self.shown, event.start_mark.line + 1)
+        self.names.append(self._name())
         self._place(node)
         self.stack.append(node)
         self.keys.append(None)
@@ -289,6 +300,7 @@ class _Builder:
                 self._leave_out()
             return
         self.stack.pop()
+        self.names.pop()
         self.keys.pop()
 
     def _scalar(self, event) -> None:
@@ -297,12 +309,23 @@ class _Builder:
         if self._wants_key():
             key, seen = event.value, self.stack[-1].value.get(event.value)
             if seen is not None:
-                self._bad("double_key", event, given=key, values={"first": seen.key_line})
+                if looks_cut(key):
+                    self._bad("comma_number", event, given=key)
+                else:
+                    self._bad("double_key", event, given=key, values={"first": seen.key_line})
             self.keys[-1] = (key if seen is None else _NO_KEY, line)
             return
         value = scalar(event.value) if event.implicit[0] else event.value  # implicit: without quotes and tag
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         self._place(Node(value, self.shown, line, event.value if is_number else ""))
+
+    def _name(self) -> object:
+        """The name or number of the value that comes next; None where there is none."""
+        if not self.stack:
+            return None
+        if isinstance(self.stack[-1].value, list):
+            return len(self.stack[-1].value)
+        return self.keys[-1][0] if self.keys[-1] else None
 
     def _wants_key(self) -> bool:
         return bool(self.stack) and isinstance(self.stack[-1].value, dict) and self.keys[-1] is None
@@ -336,14 +359,8 @@ class _Builder:
     def _bad(self, code: str, event, *, given=None, values=None) -> None:
         if len(self.problems) >= MAX_PROBLEMS:
             return
-        last = len(self.stack) - 1
-        path = tuple(
-            len(node.value) - (depth < last) if isinstance(node.value, list) else key[0]
-            for depth, (node, key) in enumerate(zip(self.stack, self.keys, strict=True))
-            if isinstance(node.value, list) or (key and key[0] is not _NO_KEY)
-        )
-        if code == "double_key":
-            path = (*path, given)
+        names = (*self.names[1:], given if code in ("double_key", "comma_number") else self._name())
+        path = tuple(name for name in names if name is not None and name is not _NO_KEY)
         self.problems.append(Problem(code, self.shown, dotted(path), event.start_mark.line + 1, given, values or {}))
 
 
@@ -401,9 +418,9 @@ def override(root: Node, path: str, new: Node, *, why: str) -> bool:
         if node is None:
             return False
     old = _step(node, last)
-    if old is not None and isinstance(old.value, dict) and not isinstance(new.value, dict):
-        if "value" in old.value or "dist" in old.value:
-            node, old, last = old, old.value.get("value"), "value"
+    is_quantity = old is not None and isinstance(old.value, dict) and not old.value.keys().isdisjoint(("value", "dist"))
+    if is_quantity and not isinstance(new.value, dict):
+        node, old, last = old, old.value.get("value"), "value"
     if isinstance(node.value, dict):
         new.key_line = None
         node.value[last] = new
