@@ -368,7 +368,7 @@ def stock_ceiling(*, adds: object, churn: object, applied: str = "before_adds") 
     guard.choice("applied", applied, APPLIED)
     guard.done()
     kept = 1.0 - c if applied == "after_adds" else np.ones_like(c)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         limit = np.where(c > 0, n * kept / c, np.where(n > 0, inf, 0.0))
     return float(limit) if limit.ndim == 0 else limit
 
@@ -501,7 +501,8 @@ def month_reached(
     elif c == 1:
         exact = 1.0
     else:
-        exact = float(np.log((limit - target) / (limit - u)) / log1p(-c))
+        arriving = n * (1.0 - c) if applied == "after_adds" else n
+        exact = log1p(-c * (target - u) / (arriving - c * u)) / log1p(-c)
     return Reach(True, max(ceil(exact - 1e-9), 1), exact, ceiling)
 
 
@@ -672,6 +673,8 @@ def referral_cac_cny(paid_cac_cny: float, *, cost_ratio: float) -> float:
 
 def _adds_weight(month: int, churn: np.ndarray, applied: str) -> np.ndarray:
     """Stock that one person a month builds up in `month` months."""
+    if month == 0:
+        return np.zeros(churn.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = np.where(churn > 0, -np.expm1(month * _log_kept(churn)) / churn, float(month))
     return weight * (1.0 - churn) if applied == "after_adds" else weight
