@@ -278,7 +278,7 @@ class _Reader:
     def _known(self, node: Node, field: str, keys: Collection[str]) -> None:
         for key in node.value:
             if key not in keys:
-                near = difflib.get_close_matches(key, keys, n=1)
+                near = difflib.get_close_matches(key, keys, n=1, cutoff=0.7)
                 values = {"choice": ", ".join(keys)} | ({"nearest": near[0]} if near else {})
                 where = f"{field}.{key}" if field else key
                 line = node.key_lines.get(key, node.line)

@@ -20,6 +20,7 @@ import planlib
 from planlib.core.results import write_whole
 from planlib.workbook.tree import Identity, end_group, end_tree, identity
 
+WORKER = "planlib.workbook.worker"
 START_SECONDS = 120.0
 CLOSE_SECONDS = 5.0
 # One thread for linear algebra: as many notebooks run as there are cores, and sums keep their order.
@@ -50,7 +51,7 @@ class Worker:
         self.runtime.mkdir()
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "planlib.workbook.worker"],
+                [sys.executable, "-P", "-m", WORKER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

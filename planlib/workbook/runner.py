@@ -482,7 +482,8 @@ def _results_error(path: Path, notebook_id: str) -> StepError | None:
         found = results.load(path)
     except InputError as error:
         problem = error.problems[0]
-        return StepError(problem.code, values={"given": problem.given} if problem.code == "bad_results" else {})
+        values = {"given": problem.given} if problem.code == "bad_results" else {"notebook": notebook_id}
+        return StepError(problem.code, values=values)
     if found["notebook"] != notebook_id:
         return StepError("bad_results", values={"given": found["notebook"]})
     return None
