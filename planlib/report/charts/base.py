@@ -425,10 +425,12 @@ class Span:
     last: int
 
 
-def stage_shading(ax: Axes, stages: Sequence[Span], *, opening: bool = False, dy: float = 8.0, size: float = 9.0) -> None:
+def stage_shading(
+    ax: Axes, stages: Sequence[Span], *, opening: bool = False, dy: float = 8.0, size: float = 9.0
+) -> None:
     """Shade every other stage behind a panel and write the names above; call it after the axes.
 
-    A name that its stage is too narrow for is broken over two lines, or left out when that is not enough.
+    A name that its stage is too narrow for is broken over two lines, then set smaller, then left out.
 
     Args:
         ax: a panel with both axes.
@@ -447,10 +449,14 @@ def stage_shading(ax: Axes, stages: Sequence[Span], *, opening: bool = False, dy
             continue
         if index % 2 == 0:
             ax.axvspan(first, last, color=PANEL, linewidth=0, zorder=0)
-        lines = fit_lines(stage.name, (last - first) * pitch - 8, size, "Medium")
-        for depth, line in enumerate(reversed(lines or [])):
-            write(ax, first, ax.get_ylim()[1], line, size=size, weight="Medium", colour=INK2, dx=5.0,
-                  dy=dy + depth * size * 1.25, va="baseline")  # fmt: skip
+        room = (last - first) * pitch - 6
+        for shown in (size, size - 1):
+            lines = fit_lines(stage.name, room, shown, "Medium")
+            for depth, line in enumerate(reversed(lines or [])):
+                write(ax, first, ax.get_ylim()[1], line, size=shown, weight="Medium", colour=INK2, dx=4.0,
+                      dy=dy + depth * shown * 1.25, va="baseline")  # fmt: skip
+            if lines:
+                break
 
 
 def fit_lines(text: str, width: float, size: float, weight: str = "Regular", *, most: int = 2) -> list[str] | None:
@@ -572,8 +578,8 @@ class EndLabel:
 
 
 def end_labels(
-    ax: Axes, x: float, labels: Sequence[EndLabel], *, size: float = 9.5, dx: float = 8.0, value_dx: float | None = None,
-    room: tuple[float, float] = (0.0, 0.0),
+    ax: Axes, x: float, labels: Sequence[EndLabel], *, size: float = 9.5, dx: float = 8.0,
+    value_dx: float | None = None, room: tuple[float, float] = (0.0, 0.0),
 ) -> None:  # fmt: skip
     """Write labels at the ends of lines, spread so that none touch; a moved label gets a leader.
 
@@ -593,8 +599,7 @@ def end_labels(
         moved = place - want
         style = {"size": size, "weight": label.weight, "colour": label.colour, "dy": moved}
         if abs(moved) > size * 0.6:
-            ax.annotate("", (x, label.y), xytext=(dx - 2, moved), textcoords="offset points", annotation_clip=False,
-                        arrowprops={"arrowstyle": "-", "linewidth": 0.7, "color": INK3, "shrinkA": 0, "shrinkB": 2})  # fmt: skip
+            _leader(ax, (x, label.y), (dx - 2, moved), shrink=2)
         if label.value and value_dx is None:
             write(ax, x, label.y, f"{label.text} {label.value}", dx=dx, **style)
             continue
@@ -686,9 +691,13 @@ def _around(x: float, y: float, wide: float, tall: float, prefer: str):
                 yield ha, _Box(left, bottom, left + wide, bottom + tall), 12.0 * rank + 3.0 * turn + 1.0 * side
 
 
-def _draw_note(
-    ax: Axes, note: Note, ha: str, box: _Box, mark: tuple[float, float], *, leader: bool
-) -> None:
+def _leader(ax: Axes, mark: tuple[float, float], end: tuple[float, float], *, shrink: float) -> None:
+    """Draw a thin line from a mark (data units) to a label that starts `end` points from it."""
+    style = {"arrowstyle": "-", "linewidth": 0.7, "color": INK3, "shrinkA": 0, "shrinkB": shrink}
+    ax.annotate("", mark, xytext=end, textcoords="offset points", annotation_clip=False, zorder=5, arrowprops=style)
+
+
+def _draw_note(ax: Axes, note: Note, ha: str, box: _Box, mark: tuple[float, float], *, leader: bool) -> None:
     x, y = mark
     anchor = {"left": box.left, "right": box.right, "center": (box.left + box.right) / 2}[ha] - x
     for index, (text, colour, weight) in enumerate(note.lines):
@@ -698,5 +707,4 @@ def _draw_note(
     if leader:
         above = box.bottom > y
         end = (np.clip(x, box.left, box.right) - x, (box.bottom - 3 if above else box.top + 3) - y)
-        ax.annotate("", (note.x, note.y), xytext=end, textcoords="offset points", annotation_clip=False, zorder=5,
-                    arrowprops={"arrowstyle": "-", "linewidth": 0.7, "color": INK3, "shrinkA": 0, "shrinkB": 5})  # fmt: skip
+        _leader(ax, (note.x, note.y), end, shrink=5)

@@ -1,0 +1,199 @@
+"""What the rooms calculate with, unpacked from a plan: central values as arrays and plain rows.
+
+Rooms know no plan files and plans know no rooms: notebooks carry these over. `T` months, `C` channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from planlib.core.metrics import catalogue
+from planlib.plan.load import Plan
+from planlib.plan.model import Quantity, Statement, Target
+
+MONTHS_IN = {"day": 1 / 30, "week": 7 / 30, "month": 1.0, "quarter": 3.0, "half_year": 6.0, "year": 12.0}
+RETENTION_DAYS = {"d7": 7, "m1": 30, "m3": 90}
+
+# a goal that is stated as an equality is reached on the better side of it as well
+_READ_AS = {"up": "at_least", "down": "at_most"}
+_CHANGES = ("relative_change", "multiple", "points")
+_SHARE_OF_SALES = "gmv_share"  # reckoned on the company's GMV, whatever base its goal names
+
+
+def per_month(quantity: Quantity, default: str = "month") -> float:
+    """Return the central amount of one month.
+
+    Args:
+        quantity: an amount per declared period; people a day when its unit says so.
+        default: its period when none is declared.
+    """
+    period = "day" if quantity.unit == "users_per_day" else quantity.period or default
+    return quantity.central / MONTHS_IN[period]
+
+
+def rate(quantity: Quantity, *, kept: bool = False) -> tuple[float, str]:
+    """Return a share and its period as `funnel.users.monthly_rate` takes them; a week becomes a day.
+
+    Args:
+        quantity: a share per declared period; a month when none is declared.
+        kept: the quantity is the share that stays; return the share that does not.
+    """
+    share = 1 - quantity.central if kept else quantity.central
+    if quantity.period == "week":
+        return 1 - (1 - share) ** (1 / 7), "day"
+    return share, quantity.period or "month"
+
+
+def open_months(plan: Plan) -> np.ndarray:
+    """Return (T, C) True where the stage calendar lets a channel take in users."""
+    first = {stage.id: stage.months[0] for stage in plan.schedule.stages if stage.months}
+    opens = [first.get(channel.from_stage, 1) for channel in plan.channels]
+    return np.arange(1, plan.months + 1)[:, None] >= np.array(opens)
+
+
+def season(plan: Plan) -> np.ndarray:
+    """Return (T,) factors on the intake of each plan month; 1 without `users.seasonality`."""
+    if plan.users.seasonality is None:
+        return np.ones(plan.months)
+    first = int(plan.start[5:]) - 1
+    return np.array([plan.users.seasonality[(first + t) % 12] for t in range(plan.months)])
+
+
+def intake_matrix(plan: Plan) -> np.ndarray:
+    """Return (T, C) people who join by month and channel, stage calendar and season included.
+
+    A channel that has only a response curve brings half of its ceiling, which is what it brings at `half_spend`.
+    """
+    level = [
+        per_month(channel.intake) if channel.intake is not None else channel.response.ceiling / 2
+        for channel in plan.channels
+    ]
+    return np.array(level) * open_months(plan) * season(plan)[:, None]
+
+
+def referral_loop(plan: Plan) -> tuple[float, int]:
+    """Return what one user brings by referral and after how many months.
+
+    0 when the plan has no loop, or when a referral channel with an intake of its own counts these people already.
+    """
+    loop = plan.users.referral
+    counted = any(channel.referral and channel.intake is not None for channel in plan.channels)
+    if loop is None or counted:
+        return 0.0, 1
+    cycle = max(1, round(loop.cycle_days.central / 30))
+    return loop.invites_per_user.central * loop.acceptance_rate.central, cycle
+
+
+def retention_points(plan: Plan) -> dict[int, float]:
+    """Return {day: share of joiners left} in order of days."""
+    points = plan.users.retention.points
+    return {day: points[name] for name, day in RETENTION_DAYS.items() if name in points}
+
+
+def repeat_orders(plan: Plan) -> tuple[float, int]:
+    """Return the orders of one repeat buyer and the months over which they fall.
+
+    The window is the repurchase rate's period, a year when it declares none; orders declared for another period are
+    scaled to it. A repeat buyer orders at least once.
+    """
+    window = MONTHS_IN[plan.users.repurchase.period or "year"]
+    orders = plan.users.orders_per_repeat_buyer
+    months = max(1, round(window))
+    return max(1.0, orders.central * months / MONTHS_IN[orders.period or "year"]), months
+
+
+def lifecycle_rates(plan: Plan) -> dict[str, tuple[float, str]]:
+    """Return the rates of the lifecycle stages on new users, each with the metric that it was taken from.
+
+    Activation is the plan's level of first interaction, else of activation, else early retention; retention the
+    share left after a month, else the earliest that is known; referral what one user brings, else the referral
+    channels' share of the intake.
+    """
+    points = plan.users.retention.points
+    early = next(iter(retention_points(plan).values()), 0.0)
+    stated = {s.metric: s for s in (*plan.baseline.quoted, *plan.users.rules, *plan.targets) if _is_share(s)}
+    activation = (early, "retention_d7")
+    for metric in ("activation_rate", "first_interaction_rate"):
+        if metric in stated:
+            activation = (_number(stated[metric]), metric)
+    return {
+        "activation": activation,
+        "retention": (points.get("m1", early), "retention_m1"),
+        "revenue": (plan.users.conversion.central, "conversion_rate"),
+        "referral": _referral_rate(plan),
+    }
+
+
+def _referral_rate(plan: Plan) -> tuple[float, str]:
+    loop = plan.users.referral
+    if loop is not None:
+        return loop.invites_per_user.central * loop.acceptance_rate.central, "referral_factor"
+    brought = intake_matrix(plan)
+    total = brought.sum()
+    by_referral = brought[:, [channel.referral for channel in plan.channels]].sum()
+    return (float(by_referral / total) if total else 0.0), "referral_share"
+
+
+def _is_share(statement: Statement) -> bool:
+    return statement.operation is not None and statement.unit in (None, "ratio") and statement.scope is None
+
+
+def _number(statement: Statement) -> float:
+    level = statement.level
+    return sum(level) / 2 if isinstance(level, tuple) else level
+
+
+def stage_windows(plan: Plan) -> list[tuple[dict[str, str], int, int]]:
+    """Return name, first and last month of each dated stage, in order of time."""
+    dated = [(s.name.model_dump(), *s.months) for s in plan.schedule.stages if s.months]
+    return sorted(dated, key=lambda stage: stage[1:])
+
+
+def goals(plan: Plan) -> list[dict[str, Any]]:
+    """Return the targets as rows that can be judged, in the plan's order.
+
+    Each row: id, metric, op (as read: an equality is reached on the better side too), stated_op, goal, goal_high (of
+    a range), unit, due_month (None: no month is stated), source, scope, qualifier (id of a remark that the reader
+    needs beside the name, or "") and open_reason: why no forecast of the whole plan can answer it, or "".
+    """
+    return [_goal(target, index) for index, target in enumerate(plan.targets)]
+
+
+def _goal(target: Target, index: int) -> dict[str, Any]:
+    metric = catalogue()[target.metric]
+    low, high = target.level if isinstance(target.level, tuple) else (target.level, None)
+    op = target.operation
+    return {
+        "id": target.id or f"target_{index + 1}",
+        "metric": target.metric,
+        "op": _READ_AS.get(metric.direction, op) if op == "equals" else op,
+        "stated_op": op,
+        "goal": float(low),
+        "goal_high": None if high is None else float(high),
+        "unit": target.unit or metric.unit,
+        "due_month": target.by_month,
+        "source": target.source,
+        "scope": target.scope or "",
+        "qualifier": _qualifier(target),
+        "open_reason": _open_reason(target, metric.window),
+    }
+
+
+def _qualifier(target: Target) -> str:
+    if target.unit in _CHANGES:
+        return "multiple" if target.unit == "multiple" else "change"
+    if target.metric == _SHARE_OF_SALES and target.denominator not in (None, "company_gmv"):
+        return "on_gmv"
+    return "" if target.by_month else "undated"
+
+
+def _open_reason(target: Target, window: int | None) -> str:
+    if target.unit in _CHANGES:
+        return "change"
+    if target.scope is not None or target.population is not None:
+        return "part"
+    if target.denominator is not None and target.metric != _SHARE_OF_SALES:
+        return "denominator"
+    return "period" if window == 30 and target.period not in (None, "month") else ""
