@@ -103,7 +103,7 @@ class Metric:
         >>> metric("cac").divided, metric("gmv").divided
         (True, False)
         """
-        return bool(self.numerator or self.denominator or self.numerator_readings or self.denominator_readings)
+        return bool(self.denominator or self.denominator_readings)
 
     @property
     def additive(self) -> bool:
@@ -206,7 +206,7 @@ def products(metric_id: str, *, readings: bool = False) -> tuple[tuple[str, ...]
         readings: also the ways that hold only if an unstated numerator or denominator is read so.
 
     >>> products("gmv")
-    (('orders', 'aov'),)
+    (('orders', 'aov'), ('company_gmv', 'gmv_share'))
     >>> products("acquisition_spend", readings=True)[:2]
     (('new_users', 'cac'), ('paid_new_users', 'cac'))
     """
