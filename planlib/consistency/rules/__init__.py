@@ -1,0 +1,1 @@
+"""General rules by family; each takes a View and yields findings, none knows a particular plan."""

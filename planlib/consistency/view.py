@@ -1,0 +1,175 @@
+"""Plans and benchmarks as one list of things said, each with the meaning that the catalogue declares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from planlib.core.metrics import Metric, catalogue
+from planlib.plan import Benchmarks, Plan, Statement, leaves
+
+GOAL, BASELINE, LIMIT, CASE, STATISTIC, BENCHMARK, OTHER = (
+    "goal", "baseline", "limit", "case", "statistic", "benchmark", "other",
+)  # fmt: skip
+_KIND_OF_PATH = {
+    "targets": GOAL,
+    "baseline": BASELINE,
+    "limits": LIMIT,
+    "cases": CASE,
+    "statistics": STATISTIC,
+    "benchmarks": BENCHMARK,
+}
+_SIGNIFICANT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One statement in its place.
+
+    Args:
+        plan: id of the plan, "" for the benchmark file.
+        path: dotted path in it.
+        kind: goal, baseline, limit, case, statistic, benchmark or other.
+        statement: as worded.
+        metric: what the catalogue says of its metric.
+        typed: its level as typed, "" when unknown.
+    """
+
+    plan: str
+    path: str
+    kind: str
+    statement: Statement
+    metric: Metric
+    typed: str = ""
+
+    @property
+    def id(self) -> str:
+        """The statement's own id, else its path."""
+        return self.statement.id or self.path
+
+    @property
+    def unit(self) -> str:
+        return self.statement.unit or self.metric.unit
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it gives a level of the metric itself, not a lift, a multiple or nothing."""
+        return self.statement.operation is not None and self.unit == self.metric.unit
+
+    @property
+    def value(self) -> float:
+        """The level; of a range its middle; NaN where none is given."""
+        level = self.statement.level
+        if level is None:
+            return math.nan
+        return sum(level) / 2 if isinstance(level, tuple) else float(level)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest level that the wording allows."""
+        level, operation = self.statement.level, self.statement.operation
+        if level is None:
+            return -math.inf, math.inf
+        if isinstance(level, tuple):
+            return level
+        if operation in ("at_least", "above"):
+            return float(level), math.inf
+        if operation in ("at_most", "below"):
+            return -math.inf, float(level)
+        return float(level), float(level)
+
+    @property
+    def tolerance(self) -> float:
+        """Half a unit of the last digit that counts: the third significant one, or the last typed if coarser."""
+        if self.statement.precision is not None:
+            return self.statement.precision / 2
+        return precision(self.value, self.typed) / 2
+
+
+def precision(value: float, typed: str = "") -> float:
+    """Return the step of the digit that a figure is stated to.
+
+    >>> precision(0.08, "0.08"), precision(1234567.0, "1_234_567"), precision(50000, "50_000")
+    (0.01, 10000.0, 10000.0)
+    """
+    if not math.isfinite(value) or value == 0:
+        return 0.0
+    third = 10.0 ** (math.floor(math.log10(abs(value))) - _SIGNIFICANT + 1)
+    return max(third, _last_typed(typed)) if typed else third
+
+
+def _last_typed(typed: str) -> float:
+    """Return the step of the last digit that somebody typed and that is not a closing zero of a whole number."""
+    mantissa, _, exponent = typed.replace("_", "").lower().lstrip("+-").partition("e")
+    whole, point, decimals = mantissa.partition(".")
+    shift = int(exponent or 0)
+    if point and decimals:
+        return 10.0 ** (shift - len(decimals))
+    zeros = len(whole) - len(whole.rstrip("0"))
+    return 10.0 ** (shift + zeros) if whole.strip("0") else 0.0
+
+
+class View:
+    """Everything that some plans and the benchmarks say.
+
+    Args:
+        plans: in the order given by the user.
+        benchmarks: cases and sector figures, or None.
+    """
+
+    def __init__(self, plans: Sequence[Plan], benchmarks: Benchmarks | None = None):
+        self.plans = tuple(plans)
+        self.benchmarks = benchmarks
+
+    @cached_property
+    def said(self) -> tuple[Said, ...]:
+        """All statements that name a metric, in reading order."""
+        found = [said for plan in self.plans for said in _said(plan.model, plan.id, plan.typed or {})]
+        if self.benchmarks is not None:
+            found += _said(self.benchmarks, "", {})
+        return tuple(found)
+
+    def of(
+        self, *metrics: str, kinds: Iterable[str] | None = None, plan: str | None = None, level: bool = True
+    ) -> list[Said]:
+        """Return what is said of some metrics.
+
+        Args:
+            metrics: ids; none = all.
+            kinds: only these kinds.
+            plan: only this plan's.
+            level: only levels in the metric's own unit.
+        """
+        wanted = set(metrics)
+        return [
+            said
+            for said in self.said
+            if (not wanted or said.metric.id in wanted)
+            and (kinds is None or said.kind in kinds)
+            and (plan is None or said.plan == plan)
+            and (not level or said.is_level)
+        ]
+
+    def goals(self, *metrics: str, plan: str | None = None, level: bool = True) -> list[Said]:
+        """Return the plans' own goals for some metrics."""
+        return self.of(*metrics, kinds=(GOAL,), plan=plan, level=level)
+
+    def cases(self, *metrics: str, level: bool = True) -> list[Said]:
+        """Return what other firms and the sector reached."""
+        return self.of(*metrics, kinds=(CASE, STATISTIC, BENCHMARK), level=level)
+
+    def by_id(self, statement_id: str) -> Said | None:
+        """Return the statement with that id."""
+        return next((said for said in self.said if said.statement.id == statement_id), None)
+
+
+def _said(model, plan_id: str, typed) -> Iterator[Said]:
+    known = catalogue()
+    for path, leaf in leaves(model):
+        if isinstance(leaf, Statement):
+            section = path.partition(".")[0].partition("[")[0]
+            kind = _KIND_OF_PATH.get(section, OTHER)
+            digits = typed.get(f"{path}.{leaf.operation}", "")
+            yield Said(plan_id, path, kind, leaf, known[leaf.metric], digits)
