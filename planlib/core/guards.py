@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from planlib.core.errors import InputError, Problem
+
+Option = TypeVar("Option", str, int)
 
 
 class Guard:
@@ -94,11 +97,11 @@ class Guard:
             self.add("not_whole", field, value)
         return int(number) if np.isfinite(number) else low
 
-    def choice(self, field: str, value: str, options: Iterable[str]) -> str:
+    def choice(self, field: str, value: Option, options: Iterable[Option]) -> Option:
         """Return `value` when it is one of the options."""
         known = tuple(options)
         if value not in known:
-            self.add("choice", field, value, choice=", ".join(known))
+            self.add("choice", field, value, choice=", ".join(map(str, known)))
         return value
 
     def _point(self, code: str, field: str, array: np.ndarray, where: np.ndarray, **values: object) -> None:

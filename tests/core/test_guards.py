@@ -54,6 +54,13 @@ def test_the_place_inside_an_array_is_named():
     assert (guard.problems[0].field, guard.problems[0].given) == ("intake[1, 1]", -4.0)
 
 
+def test_choices():
+    guard = Guard()
+    assert guard.choice("sides", 2, (1, 2)) == 2
+    guard.choice("sides", 3, (1, 2))
+    assert dict(guard.problems[0].values) == {"choice": "1, 2"}
+
+
 def test_whole_numbers():
     guard = Guard()
     assert guard.whole("months", 12.0) == 12
