@@ -85,30 +85,30 @@ class Said:
         """Half a unit of the last digit that counts: the third significant one, or the last typed if coarser."""
         if self.statement.precision is not None:
             return self.statement.precision / 2
-        return precision(self.value, self.typed) / 2
+        return precision(self.value, self.typed, self.unit) / 2
 
 
-def precision(value: float, typed: str = "") -> float:
+def precision(value: float, typed: str = "", unit: str = "") -> float:
     """Return the step of the digit that a figure is stated to.
 
-    >>> precision(0.08, "0.08"), precision(1234567.0, "1_234_567"), precision(50000, "50_000")
-    (0.01, 10000.0, 10000.0)
+    The third significant digit, or the last decimal typed if that is coarser; a share is stated at least to
+    the per cent, since 50 % may be typed 0.5.
+
+    >>> precision(1_234_567.0), precision(4.5, "4.5"), precision(0.5, "0.5", "ratio"), precision(0.125, "0.125", "ratio")
+    (10000.0, 0.1, 0.01, 0.001)
     """
     if not math.isfinite(value) or value == 0:
         return 0.0
     third = 10.0 ** (math.floor(math.log10(abs(value))) - _SIGNIFICANT + 1)
-    return max(third, _last_typed(typed)) if typed else third
+    last = _last_decimal(typed)
+    return max(third, min(last, 0.01) if unit == "ratio" else last)
 
 
-def _last_typed(typed: str) -> float:
-    """Return the step of the last digit that somebody typed and that is not a closing zero of a whole number."""
-    mantissa, _, exponent = typed.replace("_", "").lower().lstrip("+-").partition("e")
-    whole, point, decimals = mantissa.partition(".")
-    shift = int(exponent or 0)
-    if point and decimals:
-        return 10.0 ** (shift - len(decimals))
-    zeros = len(whole) - len(whole.rstrip("0"))
-    return 10.0 ** (shift + zeros) if whole.strip("0") else 0.0
+def _last_decimal(typed: str) -> float:
+    """Return the step of the last decimal typed, 0 for a whole number."""
+    mantissa, _, exponent = typed.replace("_", "").lower().partition("e")
+    decimals = mantissa.partition(".")[2]
+    return 10.0 ** (int(exponent or 0) - len(decimals)) if decimals else 0.0
 
 
 class View:
