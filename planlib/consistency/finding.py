@@ -46,7 +46,7 @@ class Finding:
     Args:
         rule: R01 ... R23.
         level: contradiction, strain or question.
-        chain: key of the sentence under `consistency.<rule>`; its placeholders are `figures` and `names`.
+        chain: key of the sentence; its placeholders are `figures` and `names`.
         figures: placeholder -> number.
         names: placeholder -> {"metric": id}, {"words": key}, {"bilingual": {...}} or {"text": str}.
         statements: ids of the statements involved, the goal first.
@@ -85,7 +85,7 @@ class Finding:
         """Return the chain of figures as one sentence."""
         values = {name: w.number(f.value, f.unit, signed=f.signed) for name, f in self.figures.items()}
         values |= {name: _name(w, content) for name, content in self.names.items()}
-        return w.text(f"consistency.{self.rule}.{self.chain}", **values)
+        return w.text(self.chain, **values)
 
 
 def _name(w: Words, content: Mapping[str, object]) -> str:
