@@ -106,6 +106,8 @@ class Words:
             return f"{value * 100:,.{1 if decimals is None else decimals}f}%"
         if unit == "probability":
             return "<1%" if 0 < value < 0.01 else ">99%" if 0.99 < value < 1 else f"{value * 100:.0f}%"
+        if unit == "year":
+            return f"{value:.0f}"
         if unit == "points":
             return self._with_unit(unit, f"{value * 100:,.{1 if decimals is None else decimals}f}")
         return self._with_unit(unit, _plain(value, decimals))

@@ -201,7 +201,7 @@ class Book:
             table_id: unique within the notebook.
             frame: raw values and ids, one row an item.
             units: column -> unit; "@unit" means the row's own column `unit`. Columns holding ids say
-                "metric", "status", "words:<prefix>" or "text"; columns named *_zh/*_en come in pairs and
+                "metric", "status", "source", "words:<prefix>" or "text"; columns named *_zh/*_en come in pairs and
                 are shown as "bilingual" under their stem.
             heads: column (or stem) -> locale key of its heading, in display order.
             rows: show only the first ones.
@@ -230,7 +230,9 @@ class Book:
             return self.words.metric(value)
         if unit == "status":
             return self.words.text(f"status.{value}")
-        if unit == "text":
+        if unit == "source" and self.words.has(f"source.{value}"):
+            return self.words.text(f"source.{value}")
+        if unit in ("text", "source"):
             return str(value)
         if unit.startswith("words:"):
             return self.words.text(f"{unit.removeprefix('words:')}.{value}")
