@@ -27,7 +27,7 @@ _LEADING = 0.3
 _MIN_FLEXIBLE = 72.0
 _BAR_WIDTH, _BAR_GAP, _MARK_WIDTH = 46.0, 8.0, 16.0
 _MOST_SPREAD = 44.0
-_WRAPPING = ("text", "bilingual", "metric", "words")
+_WRAPPING = ("text", "bilingual", "metric", "words", "source")
 _HAN_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _GLUE = re.compile(r"(?<=\d) (?=[\u3400-\u9fff])|(?<=第) (?=\d)")
 _GLUE_EN = re.compile(
@@ -236,6 +236,9 @@ def _as_text(words: Words, kind: str, unit: str, value: Any) -> str:
         shown = words.metric(value)
     elif kind == "words":
         shown = words.text(f"{unit.removeprefix('words:')}.{value}" if unit.startswith("words:") else value)
+    elif kind == "source":
+        key = f"deck.sources.{value}"
+        shown = words.text(key) if words.has(key) else str(value)
     elif kind == "date":
         shown = words.date(value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value)[:10]))
     elif isinstance(value, Mapping):

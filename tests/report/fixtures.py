@@ -234,7 +234,7 @@ def _start_here(folder: Path, plan: dict[str, Any], rows: int, why: dict[str, st
     columns = [
         {"name": "label", "head": "specimen.label_head", "kind": "bilingual", "weight": 1.2},
         {"name": "value", "head": "specimen.value_head", "kind": "number", "strong": True},
-        {"name": "source", "head": "specimen.source_head", "kind": "text", "weight": 0.6},
+        {"name": "source", "head": "specimen.source_head", "kind": "source", "weight": 0.6},
         {"name": "why", "head": "specimen.why_head", "kind": "bilingual", "weight": 2.0},
         {"name": "owner", "head": "specimen.owner_head", "kind": "bilingual", "weight": 0.8},
     ]

@@ -15,7 +15,9 @@ from PIL import Image
 
 from planlib.core import results as res
 from planlib.core.errors import InputError
+from planlib.core.words import words
 from planlib.report.deck import build_deck, make_decks, missing_characters, read_run
+from planlib.report.deck_tables import general_columns, lay_out
 
 LOCALES = ("zh", "en")
 CHAPTERS = [
@@ -250,10 +252,75 @@ def test_no_page_holds_more_than_fourteen_rows(long_run):
                 assert 20 + sum(block["heights"]) <= 328.5
 
 
-def test_a_column_of_one_unit_has_equal_decimals(run):
-    (page,) = (p for p in build_deck(read_run(run), "en").content["pages"] if p["id"].endswith("bands"))
-    (table,) = (block for block in page["blocks"] if block["kind"] == "table")
-    assert [row[2]["text"] for row in table["rows"]] == ["¥25.9m", "¥11.9m", "¥10.8m", "¥5.4m"]
+def test_both_languages_break_a_table_at_the_same_rows(tmp_path):
+    run = fixtures.build_run(
+        tmp_path / "run", assumption_rows=20, why={"zh": "短", "en": "far longer in English " * 30}
+    )
+    rows = {}
+    for locale in LOCALES:
+        pages = build_deck(read_run(run), locale).content["pages"]
+        blocks = [block for page in pages if page["id"].endswith("assumptions") for block in page["blocks"]]
+        rows[locale] = [(len(block["rows"]), block["heights"]) for block in blocks]
+    assert rows["zh"] == rows["en"]
+    assert len(rows["zh"]) == 2
+
+
+def columns_of(locale, rows, units, *specs):
+    return general_columns(
+        words(locale), fixtures.PLAN, [{"head": "specimen.share"} | spec for spec in specs], rows, units
+    )
+
+
+def test_a_column_of_one_unit_has_equal_decimals():
+    rows = [{"money": value} for value in (25.92e6, 5e6, None)]
+    (column,) = columns_of("en", rows, {"money": "CNY"}, {"name": "money"})
+    assert [cell.text for cell in column.cells] == ["¥25.9m", "¥5.0m", "—"]
+    mixed = [{"money": 25.92e6, "unit": "CNY"}, {"money": 0.5, "unit": "ratio"}]
+    (column,) = columns_of("en", mixed, {"money": "@unit"}, {"name": "money"})
+    assert [cell.text for cell in column.cells] == ["¥25.9m", "50.0%"]
+
+
+def test_every_kind_of_column():
+    rows = [
+        {"m": "cac", "s": "at_risk", "t": "W2.3", "b_zh": "甲", "b_en": "A", "n": -0.036, "mo": 14, "d": "2027-03-31",
+         "w": "PASS", "empty": float("nan")},
+    ]  # fmt: skip
+    units = {"m": "metric", "s": "status", "t": "text", "b": "bilingual", "n": "points", "mo": "month", "d": "date",
+             "w": "words:checks", "empty": "CNY"}  # fmt: skip
+    specs = [{"name": name} for name in units]
+    zh, en = ([column.cells[0].text for column in columns_of(loc, rows, units, *specs)] for loc in LOCALES)
+    assert zh == ["获客成本", "有风险", "W2.3", "甲", "−3.6\u00a0个百分点", "2028-02", "2027-03-31", "通过"]
+    assert en == [
+        "Acquisition cost",
+        "at risk",
+        "W2.3",
+        "A",
+        "−3.6\u00a0points",
+        "Feb 2028",
+        "31\u00a0March 2027",
+        "passed",
+    ]
+
+
+def test_sources_are_words_or_sections():
+    rows = [{"source": source} for source in ("assumption", "platform", "W2.3")]
+    (column,) = columns_of("zh", rows, {"source": "text"}, {"name": "source", "kind": "source"})
+    assert [cell.text for cell in column.cells] == ["假设", "平台规则", "W2.3"]
+
+
+def test_a_table_with_too_many_columns_is_set_smaller_then_refused():
+    def blocks(count):
+        rows = [{f"c{i}": 1234.0 for i in range(count)}]
+        found = columns_of(
+            "en", rows, {f"c{i}": "count" for i in range(count)}, *({"name": f"c{i}"} for i in range(count))
+        )
+        return lay_out({"en": found}, width=864, height=328, locale="en", where="here")
+
+    assert blocks(10)[0]["size"] == 10.5
+    assert sum(column["width"] for column in blocks(10)[0]["columns"]) == pytest.approx(864, abs=0.1)
+    with pytest.raises(InputError) as caught:
+        blocks(60)
+    assert caught.value.problems[0].code == "table_too_large"
 
 
 def test_random_texts_never_outgrow_their_cells(tmp_path):
