@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator
 
 from planlib.core.errors import Problem
-from planlib.core.metrics import Metric, catalogue
+from planlib.core.metrics import UNITS, Metric, catalogue
 from planlib.plan.model import OPERATIONS, share_problem
 from planlib.plan.tree import Node, dotted, reach
 
@@ -18,6 +18,8 @@ _METRIC_FIELDS = frozenset({"metric", "primary", "deadline_of"})
 _METRIC_LISTS = frozenset({"enables", "raises"})
 _LEVELS = (*OPERATIONS, "value", "low", "mode", "high", "mean")
 _MONTHS = (("by_month",), ("due_month",), ("start_month",))
+
+_DURATIONS = {"milliseconds", "seconds", "minutes", "hours", "days", "weeks", "months", "month"}
 
 # what can be named: its own places in the plan; "*" is any row, "key" the names of the fields there
 _NAMED = {
@@ -80,7 +82,11 @@ def _metric_problems(tree: Node) -> Iterator[Problem]:
 def _level_problems(path: tuple, row: Node, metric: Metric) -> Iterator[Problem]:
     """A share above one, or a level outside what the metric can be; changes and multiples are not levels."""
     given = row.step("unit")
-    unit = metric.unit if given is None else given.value
+    unit = metric.unit if given is None or given.value is None else given.value
+    counted = unit == "count" and row.step("period") is not None  # so many a period
+    if given is not None and isinstance(unit, str) and not counted and not _fits(unit, metric.unit):
+        yield _problem("unit_confusion", (*path, "unit"), given, unit=metric.unit)
+        return
     low, high = metric.domain if unit == metric.unit else (0, 1) if unit == "ratio" else (None, None)
     for name in _LEVELS:
         field = row.step(name)
@@ -96,6 +102,13 @@ def _level_problems(path: tuple, row: Node, metric: Metric) -> Iterator[Problem]
                     code, values = _bounds(low, high)
                 yield _problem(code, (*path, name), end, **values)
                 break
+
+
+def _fits(unit: str, own: str) -> bool:
+    """Whether a statement may be in a unit that is not the metric's own: a change, a multiple, another duration."""
+    if own == "none" or unit not in UNITS:  # no quantity of its own; changes, and words that the model refuses
+        return True
+    return unit in (own, "multiple", "points") or {unit, own} <= _DURATIONS
 
 
 def _bounds(low: float | None, high: float | None) -> tuple[str, dict[str, object]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -89,11 +90,12 @@ Month = Annotated[int, Field(ge=1, le=120)]
 Twelve = Annotated[tuple[Positive, ...], Field(min_length=12, max_length=12)]
 Period = Literal["day", "week", "month", "quarter", "half_year", "year"]
 LifecycleStage = Literal["acquisition", "activation", "retention", "revenue", "referral"]
+# the units of the metric catalogue, and `relative_change` and `per_stage`, which are no metric's own
 Unit = Literal[
-    "CNY", "CNY_per_user", "count", "days", "degrees", "hours", "hours_per_week", "milliseconds", "minutes",
-    "month_range", "months", "multiple", "number", "orders", "people", "per_stage", "points", "queries_per_day",
-    "rank", "ratio", "reads", "relative_change", "score_of_5", "seconds", "standard_no", "users",
-    "users_per_day", "users_per_month", "users_per_person", "users_per_session", "weeks", "year",
+    "CNY", "CNY_per_order", "CNY_per_person", "CNY_per_user", "count", "days", "hours", "hours_per_week", "index",
+    "messages_per_user_week", "milliseconds", "minutes", "month", "months", "multiple", "orders", "people", "per_stage",
+    "points", "probability", "queries_per_day", "rank", "ratio", "reads", "relative_change", "score", "score_of_5",
+    "seconds", "users", "users_per_day", "users_per_month", "users_per_person", "users_per_session", "weeks", "year",
 ]  # fmt: skip
 
 
@@ -323,8 +325,15 @@ class Baseline(Base):
 
 
 class Retention(Sourced):
-    points: dict[Literal["d7", "m1", "m3"], Share]
+    points: Annotated[dict[Literal["d7", "m1", "m3"], Share], Field(min_length=1)]
     curve: Literal["power", "weibull", "sbg"]
+
+    @model_validator(mode="after")
+    def _falls(self):
+        shares = [self.points[day] for day in ("d7", "m1", "m3") if day in self.points]
+        if any(later >= earlier for earlier, later in pairwise(shares)):
+            raise PydanticCustomError("planlib.not_falling", "points", {"at": "points"})
+        return self
 
 
 class Referral(Base):
@@ -384,7 +393,8 @@ class Spend(Base):
 
     @model_validator(mode="after")
     def _ends(self):
-        _ordered((self.min, self.max))
+        if self.min > self.max:
+            raise PydanticCustomError("planlib.low_above_high", "min above max", {"at": "min"})
         return self
 
 
@@ -464,9 +474,11 @@ class Experiment(Base):
     owner: Id
 
     @model_validator(mode="after")
-    def _arms_add_up(self):
+    def _arms_and_looks(self):
         if len(self.arms) < 2 or abs(sum(self.arms.values()) - 1) > 1e-9:
-            raise PydanticCustomError("planlib.arms", "arms")
+            raise PydanticCustomError("planlib.arms", "arms", {"at": "arms"})
+        if self.looks[-1:] != (1,) or any(later <= earlier for earlier, later in pairwise(self.looks)):
+            raise PydanticCustomError("planlib.looks", "looks", {"at": "looks"})
         return self
 
 

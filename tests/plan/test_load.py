@@ -4,12 +4,15 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from planlib.core.errors import InputError
+from planlib.core.metrics import UNITS
 from planlib.plan import load_plan
 from planlib.plan.load import number_meant
+from planlib.plan.model import Unit
 from planlib.plan.tree import Node, dotted, parse, scalar
 
 MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text(encoding="utf-8")
@@ -120,6 +123,10 @@ MISTAKES = [
     ("curve: power", "curve: powr", "users.retention.curve", "choice"),
     ("d7: 0.6", "d8: 0.6", "users.retention.points.d8", "choice"),
     ("period: year", "period: years", "budget.total.period", "choice"),
+    ("at_least: 0.5", "at_least: 0.5, unit: CNY", "targets[1].unit", "unit_confusion"),
+    ("at_least: 0.5", "at_least: 0.5, unit: percent", "targets[1].unit", "choice"),
+    ("points: {d7: 0.6, m1: 0.4}", "points: {d7: 0.4, m1: 0.6}", "users.retention.points", "not_falling"),
+    ("points: {d7: 0.6, m1: 0.4}", "points: {}", "users.retention.points", "empty"),
     # dates
     ("start: 2027-01", "start: 2027-13", "plan.start", "date"),
     ("start: 2027-01", "start: 2027-00", "plan.start", "date"),
@@ -253,6 +260,79 @@ def test_as_of_and_its_spelling(folder, bad):
     write("plan.yaml", MINIMAL)
     (found,) = problems("plan.yaml", as_of=bad)
     assert (found.file, found.field, found.code) == ("--as-of", "data.as_of", "date")
+
+
+def test_experiments(folder):
+    row = (
+        "experiments:\n  - {id: coupon, question: {zh: 问, en: Q}, node: activation, unit: customer, owner: content,\n"
+        "     arms: {old: 0.5, new: 0.5}, primary: first_interaction_rate, baseline: {value: 0.5, source: W2.3},\n"
+        "     looks: [0.5, 1], smallest_worth_having: {value: 0.02, source: W2.3},\n"
+        "     traffic_per_week: {value: 900, source: W2.3}, guardrails: [{metric: opt_out_rate, margin: 0.002}]}\n"
+    )
+    write("plan.yaml", MINIMAL + row)
+    assert load_plan("plan.yaml").experiments[0].looks == (0.5, 1)
+    for old, new, field, code in (
+        ("new: 0.5", "new: 0.6", "arms", "arms"),
+        (", new: 0.5", "", "arms", "arms"),
+        ("[0.5, 1]", "[1, 0.5]", "looks", "looks"),
+        ("[0.5, 1]", "[0.5, 0.9]", "looks", "looks"),
+        ("[0.5, 1]", "[]", "looks", "looks"),
+        ("first_interaction_rate", "first_interaction", "primary", "unknown_metric"),
+        ("opt_out_rate", "opt_out", "guardrails[0].metric", "unknown_metric"),
+        ("margin: 0.002", "margin: 0", "guardrails[0].margin", "above"),
+        ("owner: content", "owner: nobody", "owner", "unknown_ref"),
+        ("node: activation", "node: activate", "node", "choice"),
+    ):
+        assert row.count(old) == 1, old
+        write("plan.yaml", MINIMAL + row.replace(old, new))
+        assert [entry[1:] for entry in told("plan.yaml")] == [(f"experiments[0].{field}", code)]
+
+
+def test_schedule_and_risks(folder):
+    rows = (
+        "  tasks:\n"
+        "    - {id: link, name: {zh: 接, en: L}, department: tech, days: [2, 3, 5], roles: {content: 1}, source: W4}\n"
+        "    - {id: tags, name: {zh: 标, en: T}, department: tech, days: [2, 3, 5], after: [link], source: W4.1}\n"
+        "  gates: [{id: g1, after: [tags], due_month: 3, pass: [{metric: mau_rate, at_least: 0.4, source: W2.2}]}]\n"
+        "  links: [{gate: g1, delays: channels.moments_ads}]\n"
+    )
+    risk = (
+        "risks:\n  - {id: fatigue, name: {zh: 疲, en: F}, probability: 0.3, hits: users.churn, effect: [0.01, 0.02],\n"
+        "     owner: tech, trigger: {metric: message_open_rate, below: 0.05}, source: W5.1}\n"
+    )
+    whole = (
+        changed(
+            ("  calendar: CN\n", f"  calendar: CN\n{rows}"),
+            ("team:\n", "team:\n  departments: [{id: tech, name: {zh: 技, en: T}}]\n"),
+        )
+        + risk
+    )
+    write("plan.yaml", whole)
+    assert load_plan("plan.yaml").schedule.gates[0].conditions[0].level == 0.4
+    for old, new, field, code in (
+        ("after: [link]", "after: [lnk]", "schedule.tasks[1].after[0]", "unknown_ref"),
+        ("after: [tags]", "after: [g2]", "schedule.gates[0].after[0]", "unknown_ref"),
+        ("roles: {content: 1}", "roles: {writer: 1}", "schedule.tasks[0].roles.writer", "unknown_ref"),
+        ("days: [2, 3, 5], roles", "days: [5, 3, 2], roles", "schedule.tasks[0].days", "low_above_high"),
+        ("days: [2, 3, 5], roles", "days: [2, 3], roles", "schedule.tasks[0].days", "count"),
+        ("days: [2, 3, 5], roles", "days: [0, 3, 5], roles", "schedule.tasks[0].days[0]", "above"),
+        ("due_month: 3", "due_month: 13", "schedule.gates[0].due_month", "month_range"),
+        ("at_least: 0.4, source", "at_least: 40, source", "schedule.gates[0].pass[0].at_least", "rate_range"),
+        ("gate: g1", "gate: g2", "schedule.links[0].gate", "unknown_ref"),
+        ("delays: channels.moments_ads", "delays: channels.none", "schedule.links[0].delays", "unknown_path"),
+        ("hits: users.churn", "hits: users.chrn", "risks[0].hits", "unknown_path"),
+        ("probability: 0.3", "probability: 30", "risks[0].probability", "rate_range"),
+        ("owner: tech", "owner: ops", "risks[0].owner", "unknown_ref"),
+        ("below: 0.05", "below: 5", "risks[0].trigger.below", "rate_range"),
+        ("effect: [0.01, 0.02]", "effect: [0.02, 0.01]", "risks[0].effect", "low_above_high"),
+    ):
+        assert whole.count(old) == 1, old
+        write("plan.yaml", whole.replace(old, new))
+        assert [entry[1:] for entry in told("plan.yaml")] == [(field, code)]
+
+
+def test_units_of_the_model_are_those_of_the_catalogue():
+    assert set(get_args(Unit)) == (set(UNITS) - {"none"}) | {"relative_change", "per_stage"}
 
 
 # ---- files that cannot be read
