@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Callable
@@ -40,14 +41,36 @@ def check(
     locale: Locale = None,
     scenario: Scenario = None,
     sets: Sets = None,
+    everything: Annotated[bool, typer.Option("--all", help="every strain and question 全部列出")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
 ) -> None:
     """Read plans and say what is wrong or cannot hold together. 检查方案。"""
     w = _words(locale)
-    from planlib.consistency.screen import check_plans
+    from planlib.consistency.screen import Options, check_plans
 
-    status = check_plans(plans, w, scenario=scenario, sets=tuple(sets or ()), write=_print)
-    _end(w, "check_next" if status == 0 else "check_next_found", plan=plans[0])
+    options = Options(scenario, tuple(sets or ()), everything, as_json)
+    status = check_plans(plans, w, options, _print)
+    if not as_json:
+        _print("")
+        _end(w, "check_next" if status == 0 else "check_next_found", plan=plans[0])
     raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib accept params/wechat_platform.yaml r01-3f2a1c --reason 'month 12 binds'")
+def accept(
+    plan: PlanFile,
+    finding: Annotated[str, typer.Argument(metavar="ID", help="as planlib check shows it 编号", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", help="why it may stand 理由", show_default=False)],
+    owner: Annotated[str | None, typer.Option("--owner", help="who decides; else the plan's owner 负责人")] = None,
+    locale: Locale = None,
+) -> None:
+    """Accept a finding: it is hidden until its numbers change. 接受一处发现。"""
+    w = _words(locale)
+    from planlib.consistency.screen import accept_finding
+
+    today = dt.datetime.now().astimezone().date()
+    _print(accept_finding(plan, finding, w, reason=reason, owner=owner, day=today))
+    _end(w, "check_next", plan=plan)
 
 
 @app.command(epilog="Example 示例: planlib run params/wechat_platform.yaml --set users.churn.value=0.05")

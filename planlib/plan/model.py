@@ -603,7 +603,10 @@ class Limits(Base):
 
 
 class Decision(Base):
+    """What was settled about a finding, while its figures stay as they were (`fingerprint`)."""
+
     finding: Short
+    fingerprint: Short | None = None
     choice: Short
     reason: Short
     owner: Short

@@ -1,0 +1,101 @@
+"""Decisions about a plan: kept in PLAN.adopted.yaml, and in a log whose lines are chained by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from planlib.core.errors import InputError, Problem
+from planlib.core.results import write_whole
+
+_HEAD = "# 由 planlib 写入，最后并入方案；可删行撤销。/ Written by planlib, merged into the plan last; delete rows to undo.\n"
+
+
+def adopted_path(plan_file: str | Path) -> Path:
+    """Return where a plan's adopted figures and decisions stand."""
+    plan_file = Path(plan_file)
+    return plan_file.with_name(f"{plan_file.stem}.adopted.yaml")
+
+
+def log_path(plan_file: str | Path) -> Path:
+    """Return where a plan's decision log stands."""
+    plan_file = Path(plan_file)
+    return plan_file.with_name(f"{plan_file.stem}.decisions.jsonl")
+
+
+def add_decision(plan_file: str | Path, decision: Mapping[str, str]) -> None:
+    """Add a decision to a plan, in place of an earlier one on the same finding, and to its log.
+
+    Args:
+        plan_file: the plan.
+        decision: the fields of `planlib.plan.model.Decision`.
+
+    Raises:
+        InputError: the adopted file or the log has been damaged; nothing is written then.
+    """
+    path = adopted_path(plan_file)
+    content = _read(path)
+    rows = [row for row in content.get("decisions") or [] if row.get("finding") != decision["finding"]]
+    content["decisions"] = [*rows, dict(decision)]
+    line = _next_line(log_path(plan_file), {"kind": "decision", **decision})
+    write_whole(path, _HEAD + _dump(content))
+    _append(log_path(plan_file), line)
+
+
+def verify_log(path: str | Path) -> int:
+    """Return the number of lines of a decision log whose chain is whole.
+
+    Raises:
+        InputError: a line was changed, removed or put in between.
+    """
+    last, count = "", 0
+    for number, line in enumerate(_lines(Path(path)), start=1):
+        try:
+            entry = json.loads(line)
+            found = entry.pop("sha256")
+        except (ValueError, KeyError, AttributeError):
+            raise InputError(Problem("log_broken", file=str(path), line=number)) from None
+        if entry.get("previous") != last or found != _hash(entry):
+            raise InputError(Problem("log_broken", file=str(path), line=number))
+        last, count = found, number
+    return count
+
+
+def _next_line(path: Path, entry: Mapping[str, Any]) -> str:
+    verify_log(path)
+    lines = _lines(path)
+    chained = {**entry, "previous": json.loads(lines[-1])["sha256"] if lines else ""}
+    return json.dumps({**chained, "sha256": _hash(chained)}, ensure_ascii=False, sort_keys=True)
+
+
+def _append(path: Path, line: str) -> None:
+    with open(path, "a", encoding="utf-8", newline="\n") as file:
+        file.write(line + "\n")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _hash(entry: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    from planlib.plan.tree import read
+
+    content = read(path, path.as_posix()).plain()
+    if not isinstance(content, dict):
+        raise InputError(Problem("not_mapping", file=path.as_posix()))
+    return content
+
+
+def _dump(content: Mapping[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(dict(content), allow_unicode=True, sort_keys=False, width=120)
