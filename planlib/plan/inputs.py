@@ -5,6 +5,7 @@ Rooms know no plan files and plans know no rooms: notebooks carry these over. `T
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from planlib.plan.model import Quantity, Statement, Target
 
 MONTHS_IN = {"day": 1 / 30, "week": 7 / 30, "month": 1.0, "quarter": 3.0, "half_year": 6.0, "year": 12.0}
 RETENTION_DAYS = {"d7": 7, "m1": 30, "m3": 90}
+_RETENTION_METRICS = {7: "retention_d7", 30: "retention_m1", 90: "retention_d90"}
 
 # a goal that is stated as an equality is reached on the better side of it as well
 _READ_AS = {"up": "at_least", "down": "at_most"}
@@ -92,6 +94,16 @@ def retention_points(plan: Plan) -> dict[int, float]:
     return {day: points[name] for name, day in RETENTION_DAYS.items() if name in points}
 
 
+def retention_levels(left: Callable[[int], float] | dict[int, float]) -> dict[str, float]:
+    """Return {metric: share left} for the days that metrics name.
+
+    Args:
+        left: a fitted curve's `at`, or the plan's points when there are too few for a curve.
+    """
+    days = left if isinstance(left, dict) else _RETENTION_METRICS
+    return {_RETENTION_METRICS[day]: float(left[day] if isinstance(left, dict) else left(day)) for day in days}
+
+
 def repeat_orders(plan: Plan) -> tuple[float, int]:
     """Return the orders of one repeat buyer and the months over which they fall.
 
@@ -111,16 +123,16 @@ def lifecycle_rates(plan: Plan) -> dict[str, tuple[float, str]]:
     share left after a month, else the earliest that is known; referral what one user brings, else the referral
     channels' share of the intake.
     """
-    points = plan.users.retention.points
-    early = next(iter(retention_points(plan).values()), 0.0)
+    left = retention_points(plan)
+    early = (left[min(left)], _RETENTION_METRICS[min(left)]) if left else (0.0, "retention_d7")
     stated = {s.metric: s for s in (*plan.baseline.quoted, *plan.users.rules, *plan.targets) if _is_share(s)}
-    activation = (early, "retention_d7")
+    activation = early
     for metric in ("activation_rate", "first_interaction_rate"):
         if metric in stated:
             activation = (_number(stated[metric]), metric)
     return {
         "activation": activation,
-        "retention": (points.get("m1", early), "retention_m1"),
+        "retention": (left[30], "retention_m1") if 30 in left else early,
         "revenue": (plan.users.conversion.central, "conversion_rate"),
         "referral": _referral_rate(plan),
     }

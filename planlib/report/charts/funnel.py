@@ -54,9 +54,10 @@ class UsersData:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleData:
-    """People who pass each stage: ids, volumes and shares of the first stage, (S,) each."""
+    """People who pass each stage, (S,) each: ids, by which metric it is told, volumes, shares of the first stage."""
 
     stages: tuple[str, ...]
+    told_by: tuple[str, ...]
     volumes: np.ndarray
     shares: np.ndarray
 
@@ -156,12 +157,13 @@ def lifecycle(data: LifecycleData, words: Words) -> Figure:
         b.write(fig, x, 14, words.text(f"funnel.charts.{key}"), size=9, weight="Medium", ha="right")
     ax = b.panel(fig, 0, 0, b.LIVE, b.BODY, xlim=(0, b.LIVE), ylim=(b.BODY, 0))
     b.segment(ax, [0, b.LIVE], [26, 26], colour=b.INK2, width=0.9)
-    for index, (stage, volume, share) in enumerate(zip(data.stages, data.volumes, data.shares, strict=True)):
+    rows = zip(data.stages, data.told_by, data.volumes, data.shares, strict=True)
+    for index, (stage, metric, volume, share) in enumerate(rows):
         middle = top + pitch * index + 14
         length = longest * float(volume) / most
         ax.barh(middle, length, left=name_width, height=26, color=b.BLUES[5 - index] if index else b.BLUE, zorder=3)
         b.write(fig, 0, middle - 6, words.text(f"funnel.stages.{stage}"), size=11, weight="Bold", colour=b.INK)
-        b.write(fig, 0, middle + 9, words.text(f"funnel.stage_means.{stage}"), size=8.5, colour=b.INK3)
+        b.write(fig, 0, middle + 9, words.text(f"funnel.told_by.{metric}"), size=8.5, colour=b.INK3)
         number = words.number(float(volume), "users")
         b.write(fig, name_width + length + 8, middle, number, size=11, weight="Bold", colour=b.INK)
         b.write(fig, columns[0], middle, words.number(float(share), "ratio"), size=10.5, colour=b.INK, ha="right")
