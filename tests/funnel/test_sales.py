@@ -99,6 +99,12 @@ def test_share_of_total():
     moving = room.share_of_total([[0.0, 10.0, 20.0]], [[10.0, 10.0, 10.0]], window_months=2)
     assert_allclose(moving, [[0.0, 0.5, 1.5]])
     assert np.isnan(room.share_of_total([0.0], [0.0])).all()
+    assert_allclose(room.share_of_total([0.1], [0.4]), 0.25)
+
+
+def test_one_repeat_order_is_the_default():
+    got = room.sales([100.0], conversion=1.0, aov_new_cny=1.0, repeat_rate=0.5, repeat_spread=[1.0])
+    assert_allclose(got.repeat_orders, 50.0)
 
 
 def test_chain_and_its_inverse():

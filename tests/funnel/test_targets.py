@@ -52,6 +52,8 @@ def test_reached_month():
         ("below", 0.01, 0.009, True, -0.001, 0.0),
         ("equals", 0.25, 0.2503, True, 0.0003, 0.0),  # half a unit of the third digit: 0.0005
         ("equals", 0.25, 0.2506, False, 0.0006, 0.0006),
+        ("equals", 50_000.0, 50_049.0, True, 49.0, 0.0),  # half of 100
+        ("equals", 50_000.0, 50_051.0, False, 51.0, 51.0),
         ("equals", 0.0, 0.0, True, 0.0, 0.0),
         ("between", (0.4, 0.5), 0.5, True, 0.0, 0.0),
         ("between", (0.4, 0.5), 0.35, False, -0.05, 0.05),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
@@ -84,6 +84,16 @@ def test_seed_chain():
 def test_seed_active_share(churn, wake, expected):
     assert room.stationary_active_share(stay=0.40, wake=wake, churn=churn) == pytest.approx(expected)
     assert room.wake_for_active_share(expected, stay=0.40, churn=churn) == pytest.approx(wake)
+
+
+@calm
+@given(chains(), st.sampled_from(room.APPLIED))
+def test_wake_for_a_share_inverts_the_share(chain, applied):
+    churn, stay, wake = chain
+    assume(wake + 1 - stay > 1e-3)
+    share = room.stationary_active_share(stay=stay, wake=wake, churn=churn, applied=applied)
+    assume(share < 0.999)  # otherwise nobody dormant is left to wake
+    assert room.wake_for_active_share(share, stay=stay, churn=churn, applied=applied) == pytest.approx(wake, abs=1e-9)
 
 
 def test_seed_referral():
