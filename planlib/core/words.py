@@ -30,7 +30,7 @@ class Words:
         self.locale = locale
         self._rooms: dict[str, dict[str, str]] = {}
 
-    def text(self, key: str, **values: object) -> str:
+    def text(self, key: str, /, **values: object) -> str:
         """Return the sentence `key` with its placeholders filled.
 
         Raises:

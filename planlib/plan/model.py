@@ -83,6 +83,7 @@ YearMonth = Annotated[str, AfterValidator(_year_month)]
 Day = Annotated[str, AfterValidator(_day)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
+Colour = Annotated[str, StringConstraints(pattern=COLOUR)]
 Share = Annotated[float, AfterValidator(_share)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -622,7 +623,7 @@ class Data(Base):
 
 class Brand(Base):
     logo: Short | None = None
-    accent: Annotated[str, StringConstraints(pattern=COLOUR)] | None = None
+    accent: Colour | None = None
     classification: Bilingual | None = None
     name: Bilingual | None = None
 
