@@ -50,6 +50,7 @@ class Run:
 
     folder: Path
     results: Mapping[str, Mapping[str, Any]]
+    _read: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def plan(self) -> Mapping[str, Any]:
@@ -62,8 +63,10 @@ class Run:
         return max(dt.date.fromisoformat(found["as_of"]) for found in self.results.values())
 
     def rows(self, notebook: str, table: str) -> list[dict[str, Any]]:
-        """Rows of a table that a notebook recorded."""
-        return res.read_table(self.folder / notebook, table)
+        """Rows of a table that a notebook recorded; read once."""
+        if (notebook, table) not in self._read:
+            self._read[notebook, table] = res.read_table(self.folder / notebook, table)
+        return self._read[notebook, table]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from typing import Any
 
 import pypdf
 
-from planlib.core import results as res
 from planlib.report.deck import Deck, build_deck, make_decks, read_run
 from planlib.report.deck_pages import Run
 from planlib.report.deck_tables import is_missing, month_day
@@ -187,7 +186,7 @@ def _cells(run: Run, notebooks: list[str], page: Mapping[str, Any]) -> Iterator[
                 if value is not None:
                     yield float(value)
         for table in _tables_behind(results, page):
-            for row in res.read_table(run.folder / notebook, table):
+            for row in run.rows(notebook, table):
                 yield from (
                     float(value)
                     for value in row.values()
@@ -239,7 +238,7 @@ def _dates(run: Run, notebooks: list[str]) -> set[str]:
         dates |= {month_day(plan, m["month"]).isoformat()[:7] for m in results["metrics"] if m["month"] is not None}
         months = {metric["value"] for metric in results["metrics"] if metric["unit"] == "month"}
         for table in results["tables"]:
-            for row in res.read_table(run.folder / notebook, table["id"]):
+            for row in run.rows(notebook, table["id"]):
                 months |= {value for key, value in row.items() if "month" in key and isinstance(value, (int, float))}
                 dates |= {str(value)[:length] for value in row.values() for length in (7, 10) if _is_day(value)}
         dates |= {month_day(plan, month).isoformat()[:7] for month in months if not is_missing(month)}
