@@ -3,23 +3,27 @@
 import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 NO_NETWORK = Path(__file__).parent / "no_network"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+collect_ignore = ["no_network"]  # its module name is Python's own; test_no_network.py tests it
+
 os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # before numpy is imported, and for every process a test starts
 
 
-def _refuse_network() -> None:
+def _load_guard() -> ModuleType:
     spec = importlib.util.spec_from_file_location("planlib_no_network", NO_NETWORK / "sitecustomize.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.install()
+    return module
 
 
-_refuse_network()
+GUARD = _load_guard()
+GUARD.install()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +44,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def project_root() -> Path:
     """The folder of the checkout."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def network_guard() -> ModuleType:
+    """The module that refuses connections in this process."""
+    return GUARD
 
 
 @pytest.fixture

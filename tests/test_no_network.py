@@ -11,6 +11,17 @@ import pytest
 OUTSIDE = ("192.0.2.1", 9)  # an address reserved for documentation (RFC 5737)
 
 
+@pytest.mark.parametrize(
+    "host, local",
+    [
+        ("127.0.0.1", True), (b"localhost", True), ("127.8.8.8", True), ("::1", True), (None, True),
+        ("example.org", False), ("128.0.0.1", False), ("127.example.org", False), ("192.168.1.1", False),
+    ],
+)  # fmt: skip
+def test_what_is_local(network_guard, host, local):
+    assert network_guard.is_local(host) is local
+
+
 def test_tests_cannot_leave_the_machine():
     with socket.socket() as tried, pytest.raises(OSError, match="no network in tests"):
         tried.connect(OUTSIDE)
