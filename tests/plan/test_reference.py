@@ -53,8 +53,9 @@ def test_every_model_is_described_once():
 @pytest.mark.parametrize("locale", LOCALES)
 def test_words_are_one_short_sentence(locale):
     end = {"zh": "。", "en": "."}[locale]
+    names = {c.__name__ for c in reference.classes()}
     for key, text in _words(locale).items():
-        if key.split(".")[0] in {c.__name__ for c in reference.classes()}:
+        if key.split(".")[0] in names:
             assert text.endswith(end), key
             assert len(text) <= 160, key
 
