@@ -9,7 +9,7 @@ from pathlib import Path
 from planlib.core.words import Words
 from planlib.plan import Plan, load_plan
 from planlib.workbook.context import project_root
-from planlib.workbook.progress import show_progress
+from planlib.workbook.progress import drawn
 from planlib.workbook.runner import run
 
 TARGETS = "20_funnel_targets"
@@ -33,7 +33,7 @@ def run_plan(
     """Run a plan's notebooks, make its decks, print its targets; return the exit status."""
     plan = load_plan(path, scenario=scenario, sets=sets, as_of=as_of, seed=seed)
     root = project_root()
-    with show_progress(w) as progress:
+    with drawn(w) as progress:
         outcome = run(
             plan,
             project_root=root,
