@@ -133,10 +133,10 @@ def missing_characters(deck: Deck) -> Iterator[Problem]:
 
 def _manifest_order(folder: Path) -> list[str]:
     try:
-        listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("notebooks", [])
+        steps = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["steps"]
     except FileNotFoundError:
         return []
-    return [entry["id"] if isinstance(entry, Mapping) else entry for entry in listed]
+    return [step["notebook"] for step in steps]
 
 
 def _chosen(everything: Sequence[Page], pages: Sequence[str | int] | None) -> list[int]:

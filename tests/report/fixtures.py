@@ -182,7 +182,7 @@ def build_run(
     _budget(folder / "30_budget_allocation", plan)
     _milestones(folder / "50_milestone_plan", plan)
     order = [{"id": path.parent.name} for path in sorted(folder.glob("*/results.json"))]
-    (folder / "manifest.json").write_text(json.dumps({"plan": plan, "notebooks": order}), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps({"plan": plan, "steps": [{"notebook": name} for name in order]}), encoding="utf-8")
     return folder
 
 

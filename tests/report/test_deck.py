@@ -490,7 +490,7 @@ def test_a_broken_chart_is_told(run):
 
 def test_reading_order_follows_the_manifest(run):
     order = ["50_milestone_plan", "20_funnel_targets"]
-    (run / "manifest.json").write_text(json.dumps({"notebooks": order}), encoding="utf-8")
+    (run / "manifest.json").write_text(json.dumps({"steps": [{"notebook": name} for name in order]}), encoding="utf-8")
     assert list(read_run(run).results) == [*order, "00_start_here", "30_budget_allocation"]
 
 
