@@ -78,6 +78,7 @@ def tokens() -> set[str]:
         for node in ast.walk(tree):
             names |= {node.arg} if isinstance(node, ast.keyword | ast.arg) and node.arg else set()
             names |= {node.id} if isinstance(node, ast.Name) else set()
+            names |= {node.name} if isinstance(node, ast.ClassDef) else set()
     for path in [*(ROOT / "planlib").rglob("*.typ"), *(ROOT / "planlib").glob("*/*.yaml")]:
         names |= set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
     return names
@@ -141,15 +142,45 @@ def test_code_gives_the_values_that_words_need():
     assert wrong == []
 
 
+def problem_calls() -> Iterator[tuple[str, str, set[str] | None]]:
+    """Yield (where, code, names of the values or None where they cannot be read) of each problem with input."""
+    for where, tree in TREES:
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            named = {k.arg: k.value for k in node.keywords}
+            code = named.get("code") or (node.args[0] if node.args else None)
+            if not (name in ("guard.add", "Problem", "_problem") and isinstance(code, ast.Constant)):
+                continue
+            values = set(named) if name != "Problem" else set()
+            if isinstance(named.get("values"), ast.Dict):
+                values = {k.value for k in named["values"].keys if isinstance(k, ast.Constant)}
+            unreadable = None in named or ("values" in named and not values)
+            yield f"{where}:{node.lineno}", code.value, None if unreadable else values
+
+
+def test_every_problem_with_input_has_its_words():
+    """A wrong input must get its message, not a second error."""
+    calls = list(problem_calls())
+    assert len(calls) > 20, "no call was found: has a name changed?"
+    parts = [(where, f"errors.{code}.{part}", values) for where, code, values in calls for part in ("allowed", "fix")]
+    assert [(where, key) for where, key, _ in parts if key not in EN] == []
+    short = [(where, key, v) for where, key, v in parts if v is not None and not placeholders(EN[key]) <= v]
+    assert short == []
+
+
 def test_keys_written_out_exist():
-    """Keys also stand in mappings and arguments: what looks like a key of a locale file must be one."""
+    """Keys also stand in mappings and arguments: what looks like a key of a locale file must be one.
+
+    Or a field of a plan, whose sections share their names with rooms, or a file.
+    """
     like_a_key = re.compile(rf"({'|'.join(STEMS)})(\.[a-z0-9_]+)+")
-    something_else = re.compile(r".*\.(yaml|json|typ|pdf|svg|png|md)")
-    unknown = {
-        text
-        for text in LITERALS
-        if like_a_key.fullmatch(text) and text not in EN.keys() | GROUPS and not something_else.fullmatch(text)
-    }
+    file = re.compile(r".*\.(yaml|json|typ|pdf|svg|png|md)")
+    plans = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "params").glob("*.yaml"))]
+    fields = {key[1:] for plan in plans for key, _ in flatten(plan, "")}
+    known = EN.keys() | GROUPS | {".".join(field.split(".")[:depth]) for field in fields for depth in range(1, 9)}
+    unknown = {text for text in LITERALS if like_a_key.fullmatch(text) and not file.fullmatch(text)} - known
     assert unknown == set()
 
 
