@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import ceil
+
+import numpy as np
 
 from planlib.core.guards import Guard
 from planlib.milestones.calendar import precedence_order
@@ -116,6 +118,24 @@ def chain(times: Iterable[Earliest], last: str | None = None) -> tuple[str, ...]
     while (before := by_id[path[-1]].binding) is not None:
         path.append(before)
     return tuple(reversed(path))
+
+
+def under_way(spans: Sequence[tuple[date, date]], periods: Sequence[tuple[date, date]]) -> np.ndarray:
+    """Return which spans reach into which periods.
+
+    Args:
+        spans: (N,) first and last day of each.
+        periods: (T,) first and last day of each, e.g. months.
+
+    Returns:
+        (N, T) True where a span and a period share a day.
+
+    >>> under_way([(date(2026, 1, 30), date(2026, 2, 2))], [(date(2026, 1, 1), date(2026, 1, 31))]).tolist()
+    [[True]]
+    """
+    first, last = (np.array([span[k] for span in spans], dtype="datetime64[D]")[:, None] for k in (0, 1))
+    begin, end = (np.array([period[k] for period in periods], dtype="datetime64[D]")[None, :] for k in (0, 1))
+    return (first <= end) & (last >= begin)
 
 
 def slack_workdays(due: date, finish: date, calendar: WorkCalendar) -> int:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planlib.core.errors import InputError
-from planlib.milestones.earliest import Activity, chain, earliest, slack_workdays
+from planlib.milestones.earliest import Activity, chain, earliest, slack_workdays, under_way
 from planlib.milestones.workdays import WorkCalendar
 
 CALENDAR = WorkCalendar()
@@ -87,6 +87,14 @@ def test_a_chain_needs_something_to_follow():
         chain([])
     with pytest.raises(InputError, match="other"):
         chain(earliest([Activity("a", 1)], START, CALENDAR), "other")
+
+
+def test_under_way_shares_a_day():
+    months = [(date(2026, 1, 1), date(2026, 1, 31)), (feb(1), feb(28)), (date(2026, 3, 1), date(2026, 3, 31))]
+    spans = [(date(2026, 1, 31), feb(1)), (feb(2), feb(27)), (feb(28), date(2026, 4, 9)), (date(2025, 1, 1),) * 2]
+    wanted = [[True, True, False], [False, True, False], [False, True, True], [False, False, False]]
+    assert under_way(spans, months).tolist() == wanted
+    assert under_way([], months).shape == (0, 3)
 
 
 @st.composite
