@@ -146,18 +146,19 @@ def problem_calls() -> Iterator[tuple[str, str, set[str] | None]]:
     """Yield (where, code, names of the values or None where they cannot be read) of each problem with input."""
     for where, tree in TREES:
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if name not in ("guard.add", "Problem", "_problem", "self._bad"):
                 continue
-            name = ast.unparse(node.func)
             named = {k.arg: k.value for k in node.keywords}
             code = named.get("code") or (node.args[0] if node.args else None)
-            if not (name in ("guard.add", "Problem", "_problem") and isinstance(code, ast.Constant)):
+            if not isinstance(code, ast.Constant):
                 continue
-            values = set(named) if name != "Problem" else set()
+            values: set[str] | None = set(named)
             if isinstance(named.get("values"), ast.Dict):
                 values = {k.value for k in named["values"].keys if isinstance(k, ast.Constant)}
-            unreadable = None in named or ("values" in named and not values)
-            yield f"{where}:{node.lineno}", code.value, None if unreadable else values
+            elif "values" in named or None in named or any(isinstance(a, ast.Starred) for a in node.args):
+                values = None
+            yield f"{where}:{node.lineno}", code.value, values
 
 
 def test_every_problem_with_input_has_its_words():
