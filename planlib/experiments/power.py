@@ -289,8 +289,10 @@ def mde_proportions(
         needed = max(_n_control(p1, p2, ratio, design.z_alpha, z_power, variance) for ratio in design.ratios)
         return needed * design.factor <= size
 
-    smallest = _smallest(enough, furthest)
-    return None if smallest is None else direction * smallest
+    # below a power of one half, a wider alternative can make a larger effect harder to find
+    steps = furthest * (np.arange(1, 201) / 200.0) if power < 0.5 else [furthest]
+    first = next((effect for effect in steps if enough(effect)), None)
+    return None if first is None else direction * _smallest(enough, float(first))
 
 
 def mde_means(
@@ -556,10 +558,8 @@ def _t_power(noncentrality: float, df: float, design: _Design, both_tails: bool)
     return near + far
 
 
-def _smallest(enough: Callable[[float], bool], high: float) -> float | None:
-    """Smallest positive number for which `enough` holds, to the last bit; None if not at `high`."""
-    if not enough(high):
-        return None
+def _smallest(enough: Callable[[float], bool], high: float) -> float:
+    """Smallest positive number for which `enough` holds, to the last bit; it holds at `high`."""
     low = 0.0
     while (middle := (low + high) / 2) not in (low, high):
         low, high = (low, middle) if enough(middle) else (middle, high)
