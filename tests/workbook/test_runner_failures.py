@@ -26,7 +26,7 @@ note.touch()
 HANG = "import time\nprint('before the wait', flush=True)\ntime.sleep(600)"
 CHILD = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 (note.parent / f"{child.pid}-child").touch()
 """
 NOTEBOOKS = {

@@ -18,7 +18,7 @@ from planlib.workbook.runner import run
 
 HANG = """
 import os, pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 text = " ".join(map(str, (os.getpid(), os.getppid(), child.pid)))
 pathlib.Path(out_dir, "pids").write_text(text)
 print("before the wait", flush=True)

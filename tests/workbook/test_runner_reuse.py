@@ -332,7 +332,7 @@ def test_full_disk_at_any_write_leaves_the_last_whole_run(book, monkeypatch):
         return call
 
     before = {path: path.read_bytes() for path in book.latest().rglob("*") if path.is_file()}
-    latest = book.latest()
+    latest, there = book.latest(), sorted(book.plan_dir.glob("2*"))
     with monkeypatch.context() as patch:
         patch.setattr(runner, "write_whole", limited(write_whole))
         patch.setattr(lock, "write_whole", limited(write_whole))
@@ -348,6 +348,7 @@ def test_full_disk_at_any_write_leaves_the_last_whole_run(book, monkeypatch):
                 assert str(book.plan_dir) in error.render("en") and "MB free" in error.render("en")
                 assert "MB" in error.render("zh")
                 assert book.latest() == latest and book.leftovers() == []
+                assert sorted(book.plan_dir.glob("2*")) == there
                 assert {path: path.read_bytes() for path in before} == before
             else:
                 if left["writes"] >= 0:
