@@ -27,20 +27,19 @@ from planlib.consistency.rules.stated import (
     ids,
     least,
     month,
-    months,
     multiple,
     number,
     place,
     planned,
-    plans,
     ratio,
     sections,
     up,
     users,
     whole,
 )
-from planlib.consistency.view import BASELINE, CASE, GOAL, OTHER, Said, View
-from planlib.core.metrics import Metric, catalogue, metric
+from planlib.consistency.rules.windows import window_maturity
+from planlib.consistency.view import BASELINE, CASE, GOAL, Said, View
+from planlib.core.metrics import Metric, catalogue
 from planlib.plan import Plan
 from planlib.plan.inputs import MONTHS_IN
 
@@ -171,18 +170,20 @@ def _rung(goal: Said, before: Said | None) -> dict[str, float]:
 
 def _case_paces(view: View, stock: Metric, flow: Metric, needed: float) -> dict[str, float]:
     """What other firms took in a month, stated or as a stock built in a stated time, against what is needed."""
-    paces = [case.value for case in view.of(flow.id, kinds=(CASE,))]
-    for case in view.of(stock.id, kinds=(CASE,)):
-        spans = [s for s in view.of("stage_duration", kinds=(CASE,)) if firm(s) == firm(case) and _same_text(s, case)]
-        paces += [case.span[0] / span.value for span in spans if math.isfinite(case.span[0])]
     extra = {}
-    for k, pace in enumerate(sorted(paces), start=1):
+    for k, pace in enumerate(_paces(view, stock, flow), start=1):
         extra |= {f"case_{k}": pace, f"needed_to_case_{k}": needed / pace, f"case_{k}_short": 1 - pace / needed}
     return extra
 
 
-def _same_text(one: Said, other: Said) -> bool:
-    return one.statement.source == other.statement.source
+def _paces(view: View, stock: Metric, flow: Metric) -> list[float]:
+    """What firms took in a month, slowest first: stated, or a stock over the stage told of it in the same section."""
+    paces = [case.value for case in view.of(flow.id, kinds=(CASE,))]
+    for case in view.of(stock.id, kinds=(CASE,)):
+        told = (firm(case), case.statement.source)
+        spans = [s for s in view.of("stage_duration", kinds=(CASE,)) if (firm(s), s.statement.source) == told]
+        paces += [case.span[0] / span.value for span in spans if math.isfinite(case.span[0])]
+    return sorted(paces)
 
 
 def _finite(extra: dict[str, float]) -> dict[str, float]:
@@ -203,7 +204,8 @@ def _calendar(view, plan, metrics, path: Intake, goals: list[Said]) -> Iterator[
         got = base.value + path.amount.value * total_to(due, path.shape, since=start)
         if got >= least(goal) - _slack(base, path, due):
             continue
-        open_best = base.most + path.most * max(total_to(due, path.shape, since=start), total_to(due, path.flat, since=start))
+        most = max(total_to(due, shape, since=start) for shape in (path.shape, path.flat))
+        open_best = base.most + path.most * most
         free_fails = base.most + path.most * due < least(goal) - _slack(base, path, due)
         certain = open_best < least(goal) - _slack(base, path, due) and (free_fails or not path.bound)
         n = max(due - start + 1, 0)
@@ -239,7 +241,7 @@ def _calendar(view, plan, metrics, path: Intake, goals: list[Said]) -> Iterator[
 
 def _calendar_extra(view, metrics, path: Intake, goals, base: Amount, start: int) -> dict[str, float]:
     """Open months and users by each goal, at the planned pace and at that of the fastest case."""
-    fastest = max((v for k, v in _case_paces(view, *metrics, 1.0).items() if k.removeprefix("case_").isdigit()), default=0)
+    fastest = max(_paces(view, *metrics), default=0)
     extra = {}
     for due in sorted({goal.statement.by_month for goal in goals}):
         weight = total_to(due, path.shape, since=start)
@@ -248,7 +250,6 @@ def _calendar_extra(view, metrics, path: Intake, goals, base: Amount, start: int
         if fastest:
             extra |= {f"users_at_case_pace_m{due}": base.value + fastest * weight}
     return extra
-
 
 
 # ---- R02 -------------------------------------------------------------------------------------------------------------
@@ -477,7 +478,8 @@ def _never_active(view: View, plan: Plan, chain: _Chain, goal: Said) -> bool:
         return False
     stock, path = stocks[0]
     base = opening(view, plan, stock, goal)
-    active = base.value * (plan.baseline.opening_active_share.span or (0, plan.baseline.opening_active_share.central))[1]
+    start = plan.baseline.opening_active_share
+    active = base.value * (start.span[1] if start.span else start.central)
     total, share = base.value, 1.0
     for t in range(goal.statement.by_month):
         joined = path.amount.value * float(path.shape[t])
@@ -572,4 +574,4 @@ def _starts(view: View, plan: Plan) -> list[tuple[float, str, str]]:
     return list(found.values())
 
 
-RULES = {"R01": stock_reach, "R02": steady_state}
+RULES = {"R01": stock_reach, "R02": steady_state, "R12": window_maturity}
