@@ -64,7 +64,7 @@ def test_kill_of_the_runner_leaves_nothing_running_and_is_put_right(root):
     plan_dir = root / "out" / "small"
     try:
         partial = wait_for(lambda: only(plan_dir, ".run-*/a/.a.partial.ipynb"))
-        assert lock.is_held(plan_dir) and lock.read_holder(plan_dir).pid == process.pid
+        assert lock.is_held(plan_dir) and runs(lock.read_holder(plan_dir).pid)
         pids = [int(pid) for pid in only(plan_dir, ".run-*/pids").read_text().split()]
         assert all(map(runs, pids))
     finally:
