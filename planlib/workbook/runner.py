@@ -27,7 +27,7 @@ from planlib.core import results
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
 from planlib.workbook import lock
-from planlib.workbook.failures import DiskFull, StepError, is_disk_full, mentions_disk_full
+from planlib.workbook.failures import DiskFull, RunError, StepError, is_disk_full, mentions_disk_full
 from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
 from planlib.workbook.keys import RESULTS, folder_sha256, needs_sha256, stands, step_keys, surroundings
 from planlib.workbook.ledger import LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
@@ -88,6 +88,7 @@ def run(
         InputError: arguments or workbook.yaml are wrong; nothing has been written.
         LockHeld: another run of this plan goes on.
         DiskFull: no space is left; the last whole run is untouched.
+        RunError: files or folders may not be written.
         KeyboardInterrupt: after everything has been ended and partial notebooks kept.
     """
     began = time.monotonic()
@@ -118,6 +119,8 @@ def run(
     except Exception as error:
         if is_disk_full(error):
             raise DiskFull(plan_dir) from error
+        if isinstance(error, PermissionError):
+            raise RunError("no_permission", folder=error.filename or plan_dir) from error
         raise
 
 

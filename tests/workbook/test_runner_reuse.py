@@ -10,7 +10,7 @@ from small_workbook import SmallPlan, write_notebook, write_workbook
 
 from planlib.core.results import write_whole
 from planlib.workbook import keys, lock, remains, runner
-from planlib.workbook.failures import DiskFull, LockHeld, StepError
+from planlib.workbook.failures import DiskFull, LockHeld, RunError, StepError
 from planlib.workbook.ledger import FILE, Ledger, latest_run
 from planlib.workbook.outcome import RunStarted, Waiting
 from planlib.workbook.remains import recover, temporary
@@ -371,6 +371,17 @@ def test_a_full_ledger_is_a_full_disk(book, monkeypatch):
     monkeypatch.setattr(Ledger, "record", full)
     with pytest.raises(DiskFull):
         book.run(fresh=True)
+
+
+def test_a_folder_that_may_not_be_written_is_named(book, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(RunError) as caught:
+            book.run()
+    assert str(book.plan_dir) in caught.value.render("en") and "--out" in caught.value.render("zh")
 
 
 def test_killed_between_rename_and_latest_is_completed(book):
