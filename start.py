@@ -245,6 +245,7 @@ def link_project(environment):
     where the path of the checkout is not (Python 3.11 on Windows reads `.pth`
     files in the code page of the system).
     """
+    import shutil
     import sysconfig
     import tomllib
 
@@ -263,9 +264,7 @@ def link_project(environment):
     )
     for old in os.listdir(packages):
         if old.startswith(name + "-") and old.endswith(".dist-info") and old != info:
-            for file_name in os.listdir(os.path.join(packages, old)):
-                os.unlink(os.path.join(packages, old, file_name))
-            os.rmdir(os.path.join(packages, old))
+            shutil.rmtree(os.path.join(packages, old))
     os.makedirs(os.path.join(packages, info), exist_ok=True)
     files = {
         f"{name}.pth": relative + "\n",

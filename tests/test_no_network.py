@@ -1,6 +1,5 @@
 """Nothing leaves this machine: the guard refuses, and the main job needs nothing that it refuses."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -46,13 +45,16 @@ def test_other_processes_are_guarded_and_tell(no_network_env):
 
 
 def test_the_main_job_needs_no_network(no_network_env, project_root, tmp_path):
-    planlib = [sys.executable, "-c", "from planlib.cli import main; main()"]
-    command = [*planlib, "run", "params/wechat_platform.yaml", "--out", str(tmp_path / "out")]
+    out = tmp_path / "out"
+    code = "from planlib.cli import main; main()"
     done = subprocess.run(
-        [*command, "--only", "20_funnel_targets"],
+        [sys.executable, "-c", code, "run", "params/wechat_platform.yaml", "--out", str(out)],
         cwd=project_root, env=no_network_env, capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not os.path.exists(no_network_env["PLANLIB_REFUSED_CONNECTIONS"])
+    assert len(list(out.rglob("*.pdf"))) == 2
+    refused = Path(no_network_env["PLANLIB_REFUSED_CONNECTIONS"])
+    assert not refused.exists(), refused.read_text(encoding="utf-8")
     guarded = Path(no_network_env["PLANLIB_GUARDED_PROCESSES"]).read_text(encoding="utf-8").split()
-    assert len(guarded) >= 3, "the command, a worker and a kernel"
+    kernels = len(list(out.glob("*/*/*/results.json")))
+    assert len(guarded) >= 1 + 1 + kernels, "the command, a worker and each kernel"

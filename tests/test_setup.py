@@ -290,8 +290,13 @@ def test_the_linked_project_is_found_whatever_its_path(checkout):
     command = environment.planlib + (".cmd" if os.name == "nt" else "")
     done = subprocess.run([command, "check", "a b"], cwd="/", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (3, "['check', 'a b']")
-    packages = next(Path(environment.folder).rglob("planlib.pth"))
-    assert packages.read_bytes().isascii()
+    link = next(Path(environment.folder).rglob("planlib.pth"))
+    assert link.read_bytes().isascii()
+    old, other = (link.parent / f"{name}.dist-info" for name in ("planlib-0.0.1", "other-0.0.1"))
+    (old / "licenses").mkdir(parents=True)
+    other.mkdir()
+    start.link_project(environment)
+    assert not old.exists() and other.exists()
 
 
 def test_commands(environment, monkeypatch):
