@@ -103,7 +103,7 @@ def judge(
 
     Returns:
         forecast, gap, gap_rel, shortfall, status (see `assess`), judged_month, assumed (the level taken for granted),
-        reason ("" or open_reason, assumed, not_modelled, undefined) and reached_month: the month from which the goal
+        reason ("" or not_modelled, open_reason, assumed, undefined) and reached_month: the month from which the goal
         is held until it is due, or until the end of the horizon when it comes late; None: not within it.
 
     >>> goal = {"metric": "gmv", "op": "at_least", "goal": 5.0, "goal_high": None, "due_month": 2, "open_reason": ""}
@@ -112,15 +112,15 @@ def judge(
     ('on_track', 2)
     """
     level = goal["goal"] if goal["goal_high"] is None else (goal["goal"], goal["goal_high"])
-    open_reason = goal["open_reason"]
     taken = assumed.get(goal["metric"])
     path = outcomes.get(goal["metric"])
     if taken is not None:
         path = np.broadcast_to(np.asarray(taken, dtype=float), (months,))
+    open_reason = "not_modelled" if path is None else goal["open_reason"]
     verdict = assess(goal["op"], level, None if open_reason else path, due_month=goal["due_month"])
     granted = taken is not None and not open_reason
     at = (goal["due_month"] or months) - 1
-    reason = open_reason or ("" if verdict.value is not None else "undefined" if path is not None else "not_modelled")
+    reason = open_reason or ("" if verdict.value is not None else "undefined")
     shown: dict[str, Any] = {
         "judged_month": at + 1,
         "assumed": float(path[at]) if granted and np.isfinite(path[at]) else None,

@@ -20,6 +20,7 @@ class Levers:
         intake_factor: all intake of the plan times this.
         monthly_intake: the same number of people in each month in which a channel is open.
         churn: largest monthly churn.
+        without_churn: stock at the end of the month if nobody left, all else as planned.
         opening_users: people before month 1.
         month_reached: first month in which the stock as planned holds the goal, after the horizon at the mean intake
             of its last year; None: never.
@@ -33,6 +34,7 @@ class Levers:
     intake_factor: float | None
     monthly_intake: float | None
     churn: float | None
+    without_churn: float
     opening_users: float | None
     month_reached: int | None
     ceiling: float
@@ -103,6 +105,7 @@ def single_changes(
         intake_factor=factor,
         monthly_intake=flat,
         churn=highest,
+        without_churn=float(stock(churn=0.0)[m - 1]),
         opening_users=opening,
         month_reached=reached,
         ceiling=ceiling,

@@ -5,17 +5,34 @@ Rooms know no plan files and plans know no rooms: notebooks carry these over. `T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from planlib.core.metrics import catalogue
+from planlib.core.words import LOCALES, words
 from planlib.plan.load import Plan
 from planlib.plan.model import Quantity, Statement, Target
 
 MONTHS_IN = {"day": 1 / 30, "week": 7 / 30, "month": 1.0, "quarter": 3.0, "half_year": 6.0, "year": 12.0}
 RETENTION_DAYS = {"d7": 7, "m1": 30, "m3": 90}
+TARGET_NUMBERS = (
+    "goal_high",
+    "due_month",
+    "forecast",
+    "gap_rel",
+    "reached_month",
+    "shortfall",
+    "assumed",
+    "judged_month",
+)
+TARGET_COLUMNS = (
+    *("id", "metric", "op", "stated_op", "unit", "status", "source", "scope", "goal", "reason"),
+    *TARGET_NUMBERS,
+    *("qualifier_zh", "qualifier_en"),
+)
+OPEN_COLUMNS = ("reason", "count", "names_zh", "names_en", "needs")
 _RETENTION_METRICS = {7: "retention_d7", 30: "retention_m1", 90: "retention_d90"}
 
 # a goal that is stated as an equality is reached on the better side of it as well
@@ -157,6 +174,11 @@ def _number(statement: Statement) -> float:
     return sum(level) / 2 if isinstance(level, tuple) else level
 
 
+def channel_kinds(plan: Plan) -> list[str]:
+    """Return organic, paid or referral for each channel."""
+    return ["referral" if channel.referral else "paid" if channel.paid else "organic" for channel in plan.channels]
+
+
 def stage_windows(plan: Plan) -> list[tuple[dict[str, str], int, int]]:
     """Return name, first and last month of each dated stage, in order of time."""
     dated = [(s.name.model_dump(), *s.months) for s in plan.schedule.stages if s.months]
@@ -209,3 +231,42 @@ def _open_reason(target: Target, window: int | None) -> str:
     if target.denominator is not None and target.metric != _SHARE_OF_SALES:
         return "denominator"
     return "period" if window == 30 and target.period not in (None, "month") else ""
+
+
+def target_rows(verdicts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return judged goals as rows of TARGET_COLUMNS, of which docs/deck-pages.md tells those that a page takes.
+
+    Args:
+        verdicts: rows of `goals` with forecast, gap_rel, reached_month, shortfall, status, reason, judged_month and
+            assumed beside them.
+    """
+    return [
+        {name: verdict[name] for name in TARGET_COLUMNS[:9]}
+        | {"reason": verdict["reason"] or "none"}
+        | {name: float("nan") if verdict[name] is None else float(verdict[name]) for name in TARGET_NUMBERS}
+        | _remark(verdict["qualifier"])
+        for verdict in verdicts
+    ]
+
+
+def _remark(qualifier: str) -> dict[str, str | None]:
+    said = {loc: words(loc).text(f"funnel.qualifier.{qualifier}") if qualifier else None for loc in LOCALES}
+    return {f"qualifier_{locale}": text for locale, text in said.items()}
+
+
+def open_rows(verdicts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of OPEN_COLUMNS, one for each reason why goals are not judged: how many, which, what they need."""
+    groups: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict["forecast"] is None:
+            groups.setdefault(verdict["reason"], []).append(verdict["metric"])
+    return [
+        {
+            "reason": reason,
+            "count": float(len(metrics)),
+            "names_zh": "、".join(words("zh").metric(m) for m in dict.fromkeys(metrics)),
+            "names_en": ", ".join(words("en").metric(m) for m in dict.fromkeys(metrics)),
+            "needs": reason,
+        }
+        for reason, metrics in sorted(groups.items(), key=lambda group: -len(group[1]))
+    ]

@@ -163,6 +163,7 @@ def write(
     dy: float = 0.0,
     zorder: float = 6.0,
     halo: bool = False,
+    tick: bool = False,
 ) -> TextArtist:
     """Write one line of text.
 
@@ -175,9 +176,11 @@ def write(
         va: what of the line stands at y: middle (optical middle of digits) or baseline.
         dx, dy: shift in points, right and up.
         halo: white behind the letters, for text over lines.
+        tick: the text belongs to an axis; its SVG group says so, as docs/deck-pages.md asks.
     """
     shift = dy - (MIDDLE * size if va == "middle" else 0.0)
     style = {"fontsize": size, "fontweight": WEIGHTS[weight], "color": colour, "ha": ha, "va": "baseline"}
+    zorder = 1.0 if tick else zorder  # axes are read before what they measure
     shown = gaps(text)
     if isinstance(where, Figure):
         width, height = size_of(where)
@@ -186,6 +189,8 @@ def write(
         label = where.annotate(
             shown, (x, y), xytext=(dx, shift), textcoords="offset points", annotation_clip=False, zorder=zorder, **style
         )
+    if tick:
+        label.set_gid(f"tick-{len(label.figure.findobj(TextArtist))}")
     if halo:
         from matplotlib.patheffects import withStroke
 
@@ -347,8 +352,8 @@ def value_axis(
 
 
 def write_at_left(ax: Axes, y: float, text: str, *, size: float = 8.5, dx: float = -6.0) -> None:
-    """Write a number left of the panel at the height y."""
-    write(ax, ax.get_xlim()[0], y, text, size=size, ha="right", dx=dx)
+    """Write a number of the axis left of the panel at the height y."""
+    write(ax, ax.get_xlim()[0], y, text, size=size, ha="right", dx=dx, tick=True)
 
 
 def month_days(start: str, months: int) -> list[dt.date]:
@@ -386,11 +391,11 @@ def month_axis(
     names = [words.text(f"charts.month.m{day.month}") for day in days]
     wide = max(width_of(name, 8.5) for name in names) + 5
     step = next((s for s in (1, 2, 3, 6) if s * pitch >= wide), 12)
+    if opening and pitch >= width_of(words.text("charts.opening"), 8.5):
+        _write_below(ax, 0, words.text("charts.opening"), 11.0)
     for t, (day, name) in enumerate(zip(days, names, strict=True), start=1):
         if (day.month - 1) % step == 0:
             _write_below(ax, t, name, 11.0)
-    if opening and pitch >= width_of(words.text("charts.opening"), 8.5):
-        _write_below(ax, 0, words.text("charts.opening"), 11.0)
     if years:
         _years(ax, days, pitch)
 
@@ -413,7 +418,7 @@ def _tick_below(ax: Axes, x: float, first: float, last: float) -> None:
 
 
 def _write_below(ax: Axes, x: float, text: str, depth: float, *, weight: str = "Regular", ha: str = "center") -> None:
-    write(ax, x, ax.get_ylim()[0], text, size=8.5, weight=weight, ha=ha, dy=-depth)
+    write(ax, x, ax.get_ylim()[0], text, size=8.5, weight=weight, ha=ha, dy=-depth, tick=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,8 @@ from planlib.report.charts import base as b
 
 ACTIVE_FILL, DORMANT_FILL = b.BLUES[2], b.BLUES[0]
 NEW_FILL, REPEAT_FILL = b.BLUE, b.BLUES[2]
+LEVERS = ("intake", "churn", "opening", "month")
+MOST_GOALS = 4
 _COVER_HEIGHT = 276.0
 _COVER_RIGHT = 778.0
 _COVER_FOOT = 26.0
@@ -78,6 +81,32 @@ class SalesData:
     gmv_repeat_cny: np.ndarray
     share: np.ndarray | None = None
     targets: tuple[TargetMark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeversData:
+    """Single changes beside the plan.
+
+    Attributes:
+        start: first month, YYYY-MM.
+        intake, churn, opening: people a month, monthly share, people: as planned.
+        goals: one `planlib.funnel.levers.Levers` for each missed goal.
+    """
+
+    start: str
+    intake: float
+    churn: float
+    opening: float
+    goals: tuple[Any, ...]
+
+
+def marks_of(verdicts: Iterable[Mapping[str, Any]], metric: str) -> tuple[TargetMark, ...]:
+    """Return the goals of a metric that have a forecast, ranges left out."""
+    return tuple(
+        TargetMark(v["judged_month"], v["goal"], v["forecast"], v["status"] == "on_track")
+        for v in verdicts
+        if v["metric"] == metric and v["forecast"] is not None and v["goal_high"] is None
+    )
 
 
 @b.styled
@@ -227,6 +256,69 @@ def _share_panel(ax: Axes, data: SalesData, months: int, words: Words) -> None:
 
 
 @b.styled
+def levers(data: LeversData, words: Words) -> Figure:
+    """One row a missed goal, one card a lever: what it is and would have to be, or that no value is enough."""
+    fig = b.canvas()
+    ax = b.panel(fig, 0, 0, b.LIVE, b.BODY, xlim=(0, b.LIVE), ylim=(b.BODY, 0))
+    label, gap, top = 150.0, 12.0, 30.0
+    shown = sorted(data.goals, key=lambda goal: goal.month)[:MOST_GOALS]
+    width = (b.LIVE - label - gap * (len(LEVERS) - 1)) / len(LEVERS)
+    height = min((b.BODY - top - gap * (len(shown) - 1)) / len(shown), 96.0)
+    for column, lever in enumerate(LEVERS):
+        x = label + column * (width + gap)
+        b.write(fig, x, 10, words.text(f"funnel.charts.lever_{lever}"), size=10, weight="Bold", colour=b.INK)
+        for row, goal in enumerate(shown):
+            _card(ax, x, top + row * (height + gap), width, height, _lever_words(lever, goal, data, words))
+    for row, goal in enumerate(shown):
+        middle = top + row * (height + gap) + height / 2
+        month, level = words.number(goal.month, "month"), words.number(goal.goal, "users")
+        head = words.text("funnel.charts.lever_goal", month=month, goal=level)
+        b.write(fig, 0, middle - 9, head, size=10.5, weight="Bold", colour=b.INK)
+        forecast = words.text("funnel.charts.lever_forecast", forecast=words.number(goal.users, "users"))
+        b.write(fig, 0, middle + 9, forecast, size=9.5)
+    return fig
+
+
+def _lever_words(lever: str, goal: Any, data: LeversData, words: Words) -> tuple[str, str, str]:
+    """Return what a card says: now, needed ("" when no value is enough), remark."""
+    units = {"intake": "users", "churn": "ratio", "opening": "users", "month": "month"}
+    levels = (goal.monthly_intake, goal.churn, goal.opening_users, goal.month_reached)
+    needed = dict(zip(LEVERS, levels, strict=True))
+    now = {"intake": data.intake, "churn": data.churn, "opening": data.opening, "month": goal.month}
+    start = words.text("funnel.charts.lever_now", now=words.number(now[lever], units[lever]))
+    if needed[lever] is None:
+        most = {"churn": goal.without_churn, "month": goal.ceiling}.get(lever)
+        values = {} if most is None else {"most": words.number(most, "users")}
+        return start, "", words.text(f"funnel.charts.lever_never_{lever}", **values)
+    if lever == "month":
+        return start, words.month(b.month_days(data.start, goal.month_reached)[-1]), ""
+    remark = ""
+    if lever == "intake" and goal.intake_factor:
+        times = words.number(goal.intake_factor, "multiple")
+        remark = words.text("funnel.charts.lever_factor", factor=times)
+    return start, words.number(needed[lever], units[lever]), remark
+
+
+def _card(ax: Axes, x: float, y: float, width: float, height: float, said: tuple[str, str, str]) -> None:
+    """Draw one card; y counts down, the corner is the upper left."""
+    from matplotlib.patches import Rectangle
+
+    now, needed, remark = said
+    middle = y + height / 2
+    if needed:
+        ax.add_patch(Rectangle((x, y), width, height, facecolor=b.PANEL, linewidth=0, zorder=2))
+        b.write(ax, x + 12, middle, needed, size=19, weight="Bold", colour=b.BLUE)
+    else:
+        b.missing_bar(ax, x + 0.5, y + 0.5, width - 1, height - 1)
+    b.write(ax, x + 12, middle - min(height / 3, 27), now, size=9)
+    if needed:
+        b.write(ax, x + 12, middle + min(height / 3, 27), remark, size=9)
+    else:
+        for line, text in enumerate(b.fit_lines(remark, width - 24, 10, "Medium", most=3) or [remark]):
+            b.write(ax, x + 12, middle + line * 14, text, size=10, weight="Medium", colour=b.RED)
+
+
+@b.styled
 def cover(data: UsersData, words: Words) -> Figure:
     """The plan's users from the left margin on, large and quiet, for the title page."""
     fig = b.canvas(b.LIVE, _COVER_HEIGHT)
@@ -268,5 +360,5 @@ def _cover_foot(fig: Figure, data: UsersData, words: Words) -> None:
         if (day.month - 1) % step or t == data.months:
             continue
         name = words.month(day) if day.month == 1 else words.text(f"charts.month.m{day.month}")
-        b.write(foot, t, 0.5, name, size=8.5, colour=b.INK2, ha="center", dy=2)
+        b.write(foot, t, 0.5, name, size=8.5, colour=b.INK2, ha="center", dy=2, tick=True)
         foot.plot([t, t], [0, 0.2], color=b.INK3, linewidth=0.8)
