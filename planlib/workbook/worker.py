@@ -340,6 +340,8 @@ def main() -> None:
                 jobs.put(json.loads(line))
         guard.close()
         shutil.rmtree(os.environ[RUNTIME], ignore_errors=True)
+        with contextlib.suppress(OSError):
+            Path(os.environ[RUNTIME]).parent.rmdir()  # the last of a killed run's workers takes the run's folder away
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()

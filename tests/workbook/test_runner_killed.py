@@ -1,6 +1,7 @@
 """Runs that are interrupted or killed from outside: nothing is left running, the next run puts things right."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -60,7 +61,10 @@ def runs(pid):
 
 
 def test_kill_of_the_runner_leaves_nothing_running_and_is_put_right(root):
-    process = subprocess.Popen([sys.executable, "-c", RUNNER, str(Path(__file__).parent), str(root)])
+    scratch = root / "scratch"
+    scratch.mkdir()
+    variables = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+    process = subprocess.Popen([sys.executable, "-c", RUNNER, str(Path(__file__).parent), str(root)], env=variables)
     plan_dir = root / "out" / "small"
     try:
         partial = wait_for(lambda: only(plan_dir, ".run-*/a/.a.partial.ipynb"))
@@ -71,6 +75,7 @@ def test_kill_of_the_runner_leaves_nothing_running_and_is_put_right(root):
         process.kill()
         process.wait()
     wait_for(lambda: not any(map(runs, pids)), seconds=10)
+    wait_for(lambda: not list(scratch.glob("planlib-*")), seconds=10)
     assert not lock.is_held(plan_dir)
     assert partial.is_file() and latest_run(plan_dir) is None
 
