@@ -1,0 +1,23 @@
+"""`python -m tests.reference FILE.json [FILE.json ...]`: exit status 1 when a case failed."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tests.reference.compare import run_file
+from tests.reference.planning import SOLVERS
+
+
+def main(paths: list[str]) -> int:
+    counts: Counter[str] = Counter()
+    for path in paths:
+        for verdict in run_file(Path(path), SOLVERS):
+            counts[verdict.status] += 1
+            if verdict.status != "passed":
+                print(f"{verdict.status}  {verdict.case}  {verdict.why}")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return int(counts["failed"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""Read files of cases, run what is known, compare key by key."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Solver = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one case ended: passed, failed or skipped, and why."""
+
+    case: str
+    status: str
+    why: str = ""
+
+
+def run_file(path: Path, solvers: Mapping[tuple[str, str], Solver]) -> Iterator[Verdict]:
+    """Yield a verdict for each case of a file; a form that no solver knows is skipped."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for case in content["cases"]:
+        form = (case.get("kind") or case.get("group") or case.get("procedure") or "", case.get("method") or "")
+        solver = solvers.get(form)
+        if solver is None:
+            yield Verdict(str(case.get("id")), "skipped", "/".join(form))
+            continue
+        try:
+            found = solver(case["input"], case["expected"])
+        except Exception as error:
+            yield Verdict(str(case.get("id")), "failed", f"{type(error).__name__}: {error}")
+            continue
+        tolerance = float(case.get("tol", case.get("tolerance", 1e-9)))
+        wrong = list(_differences(case["expected"], found, tolerance, ""))
+        yield Verdict(str(case.get("id")), "failed" if wrong else "passed", "; ".join(wrong))
+
+
+def _differences(expected: Any, found: Any, tolerance: float, where: str) -> Iterator[str]:
+    if isinstance(expected, Mapping):
+        for key, value in expected.items():
+            if not isinstance(found, Mapping) or key not in found:
+                yield f"{where}{key} is missing"
+            else:
+                yield from _differences(value, found[key], tolerance, f"{where}{key}.")
+    elif isinstance(expected, list):
+        if not isinstance(found, list | tuple) or len(found) != len(expected):
+            yield f"{where[:-1]}: expected {expected}, found {found}"
+            return
+        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from _differences(one, other, tolerance, f"{where}{index}.")
+    elif isinstance(expected, bool) or expected is None or isinstance(expected, str):
+        if expected != found:
+            yield f"{where[:-1]}: expected {expected}, found {found}"
+    elif (
+        found is None
+        or not math.isfinite(float(found))
+        or abs(float(found) - expected) > max(tolerance, 1e-9 * abs(expected))
+    ):
+        yield f"{where[:-1]}: expected {expected}, found {found}"

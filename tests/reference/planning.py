@@ -1,0 +1,299 @@
+"""Planning cases: kind and method of a case -> planlib's public functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from planlib.core.bayes import Beta, Gamma, Normal, beta_binomial, gamma_poisson, normal_normal
+from planlib.core.constraints import Row, System, smallest_that_fits
+from planlib.core.decompose import apportion, lmdi_by_name
+from planlib.core.draws import Distribution
+from planlib.funnel.retention import fit_power, sbg_retention, sbg_survival
+from planlib.funnel.sales import funnel_chain, funnel_solve
+from planlib.funnel.targets import annualise, monthly_growth
+from planlib.funnel.users import (
+    month_reached,
+    monthly_rate,
+    required_adds,
+    simulate_users,
+    stationary,
+    stock_ceiling,
+)
+from planlib.milestones.workdays import WorkCalendar
+
+Case = Mapping[str, Any]
+
+
+def _timing(case: Case) -> str:
+    convention = str(case.get("convention", "end")).replace(" ", "")
+    return "after_adds" if "(1-c)(u+new)" in convention else "before_adds"
+
+
+def _stock(case: Case, intake: np.ndarray) -> dict[str, float]:
+    applied = _timing(case)
+    path = simulate_users(intake[:, None], churn=case["churn"], opening_users=case.get("u0", 0), applied=applied).users
+    return {f"u{month}": float(path[0, month - 1]) for month in range(1, len(intake) + 1)}
+
+
+def constant_new(case: Case, _: Case) -> dict[str, float]:
+    applied, churn = _timing(case), case["churn"]
+    found = _stock(case, np.full(case["months"], float(case["new"])))
+    found["ceiling"] = stock_ceiling(adds=case["new"], churn=churn, applied=applied)
+    for month in (6, 12):
+        found[f"needed_new_for_1M_M{month}"] = required_adds(1e6, month, churn=churn, applied=applied)
+    return found
+
+
+def growing_new(case: Case, _: Case) -> dict[str, float]:
+    return _stock(case, case["new0"] * (1 + case["growth"]) ** np.arange(case["months"]))
+
+
+def funnel(case: Case, _: Case) -> dict[str, float]:
+    names = {"users": "users", "active": "active", "conv": "conversion", "orders": "orders", "aov": "aov_cny"}
+    found = funnel_chain(**{names[key]: case[key] for key in names})
+    return {"buyers": float(found.buyers), "orders": float(found.orders), "gmv": float(found.gmv_cny)}
+
+
+def funnel_inverse(case: Case, _: Case) -> dict[str, float]:
+    names = {"users": "users", "active": "active", "conv": "conversion", "orders": "orders", "aov": "aov_cny"}
+    given = {names[key]: value for key, value in case.items() if key in names}
+    return {case["solve"]: float(funnel_solve(case["gmv"], names[case["solve"]], **given))}
+
+
+def ceiling(case: Case, _: Case) -> dict[str, Any]:
+    most = stock_ceiling(adds=case["new_cap"], churn=case["churn"])
+    feasible = month_reached(case["target"], adds=case["new_cap"], churn=case["churn"]).reachable
+    return {"feasible": feasible, "ceiling": most, "max_churn_for_target": case["new_cap"] / case["target"]}
+
+
+def time_to_target(case: Case, _: Case) -> dict[str, Any]:
+    found = month_reached(case["target"], adds=case["new"], churn=case["churn"])
+    return {"months": found.month, "exact": found.month_exact}
+
+
+def lmdi(case: Case, _: Case) -> dict[str, float]:
+    found = lmdi_by_name(case["plan"], case["actual"])
+    return {"delta": found.delta, **found.parts}
+
+
+def cagr_steps(case: Case, _: Case) -> dict[str, float]:
+    growth = monthly_growth(case["start"], case["end"], steps=case["steps"])
+    return {"monthly_growth": growth, "m6": case["start"] * (1 + growth) ** 6}
+
+
+def cagr_points(case: Case, _: Case) -> dict[str, float]:
+    return {"monthly_growth": monthly_growth(case["first_month"], case["last_month"], steps=case["months"] - 1)}
+
+
+def annual(case: Case, _: Case) -> dict[str, float]:
+    return {"annual": annualise(case["monthly"])}
+
+
+def largest_remainder(case: Case, _: Case) -> dict[str, Any]:
+    parts = apportion(case["total"], case["weights"]).tolist()
+    return {"parts": parts, "sum": sum(parts)}
+
+
+def power_law(case: Case, _: Case) -> dict[str, float]:
+    curve = fit_power({float(day): rate for day, rate in case["points"].items()})
+    return {**curve.params, "D90": float(curve.at(90))}
+
+
+def sbg(case: Case, _: Case) -> dict[str, Any]:
+    t = np.asarray(case["t"], dtype=float)
+    rate, alive = (f(case["alpha"], case["beta"], t) for f in (sbg_retention, sbg_survival))
+    return {"retention": _plain(rate), "survival": _plain(alive), "r": _plain(rate), "S": _plain(alive)}
+
+
+def daily(case: Case, _: Case) -> dict[str, float]:
+    churn = monthly_rate(case["daily"], "day")
+    return {"d30": 1 - float(churn), "monthly_churn": float(churn)}
+
+
+def two_state(case: Case, _: Case) -> dict[str, Any]:
+    total = case["active"] + case["lapsed"]
+    found = simulate_users(
+        np.full((case["months"], 1), float(case["new"])),
+        churn=0.0,
+        opening_users=total,
+        stay=1 - case["churn"],
+        wake=case["resurrect"],
+        opening_active_share=case["active"] / total if total else 1.0,
+    )
+    states = np.stack([found.active[0], found.dormant[0]], axis=1).tolist()
+    path = [[case["active"], case["lapsed"]], *states]
+    return {"path": path, "total": [sum(pair) for pair in path]}
+
+
+def stationary_row(case: Case, expected: Case) -> dict[str, Any]:
+    found = stationary(np.asarray(case["P"], dtype=float)).tolist()
+    return dict.fromkeys(expected, found)
+
+
+def beta(case: Case, _: Case) -> dict[str, float]:
+    prior = Beta(case["prior"]["a"], case["prior"]["b"])
+    found = beta_binomial(prior, successes=case["successes"], trials=case["trials"])
+    return {"a": found.a, "b": found.b, "mean": found.mean, "q05": found.quantile(0.05)}
+
+
+def gamma(case: Case, _: Case) -> dict[str, float]:
+    found = gamma_poisson(Gamma(case["prior"]["shape"], case["prior"]["rate"]), counts=case["counts"])
+    return {"shape": found.shape, "rate": found.rate, "mean": found.mean}
+
+
+def normal(case: Case, _: Case) -> dict[str, float]:
+    prior = Normal(case["prior"]["mean"], case["prior"]["sd"] ** 2)
+    seen = {"observed_mean": case["obs_mean"], "observed_var": case["obs_sd"] ** 2, "n": case["n"]}
+    found = normal_normal(prior, **seen)
+    return {"mean": found.mean, "var": found.var}
+
+
+def _rows(case: Case) -> list[Row]:
+    rows = [Row(row["rule"], row["coef"], row["sense"], row["rhs"]) for row in case["rows"]]
+    if not case.get("nonnegative"):
+        return rows
+    return [*rows, *(Row(None, {name: 1.0}, ">=", 0.0) for name in case["variables"])]
+
+
+def _system(case: Case, *extra: Row) -> System:
+    return System([*_rows(case), *extra], nonnegative=bool(case.get("nonnegative")))
+
+
+def _as_expected(found: tuple[str, ...] | None, expected: Case) -> list[str]:
+    wanted = expected.get("minimal_set", [])
+    return wanted if set(found or ()) == set(wanted) else sorted(found or ())
+
+
+def conflict_set(case: Case, expected: Case) -> dict[str, Any]:
+    system = _system(case)
+    every = system.enumerate()
+    smallest = tuple(every.conflicts[0]) if every.conflicts else None
+    found: dict[str, Any] = {
+        "minimal_set": _as_expected(smallest, expected),
+        "minimal_set_size": len(smallest or ()),
+    }
+    if "maximise" in case:
+        name = case["maximise"]["variable"]
+        found[f"max_{name}"] = system.maximise(name, under=case["maximise"]["under"])
+    return found
+
+
+def probe(case: Case, expected: Case) -> dict[str, Any]:
+    row = Row(None, case["probe"]["coef"], case["probe"]["sense"], case["probe"]["rhs"])
+    plain, probed = _system(case), _system(case, row)
+    found: dict[str, Any] = {
+        "feasible_only_at_zero_users": plain.feasible() and not probed.feasible(),
+        "minimal_set": _as_expected(probed.conflict(), expected),
+    }
+    needed = case.get("needed")
+    if needed:
+        found["needed_gmv_per_user_month"] = smallest_that_fits(
+            lambda size: _system(_with_size(case, needed, size), row).feasible(), 0.0, 1e9, rel=1e-12
+        )
+    return found
+
+
+def _with_size(case: Case, needed: Case, size: float) -> dict[str, Any]:
+    """Return the case with another size of one coefficient, its sign kept."""
+    rows = []
+    for row in case["rows"]:
+        coef = dict(row["coef"])
+        if row["rule"] == needed["rule"] and needed["variable"] in coef:
+            coef[needed["variable"]] = size if coef[needed["variable"]] > 0 else -size
+        rows.append({**row, "coef": coef})
+    return {**case, "rows": rows}
+
+
+def enumerate_sets(case: Case, _: Case) -> dict[str, Any]:
+    found = _system(case).enumerate(at_most=100_000)
+    return {
+        "n_mus": len(found.conflicts),
+        "n_mcs": len(found.corrections),
+        "sizes_mus": sorted(len(conflict) for conflict in found.conflicts),
+    }
+
+
+def beta_pert(case: Case, _: Case) -> dict[str, float]:
+    found = Distribution("pert", low=case["a"], mode=case["m"], high=case["b"])
+    alpha, shape = found.shape()
+    classical = ((case["b"] - case["a"]) / 6) ** 2
+    mean, var = found.expectation(), found.variance()
+    return {"alpha": alpha, "beta": shape, "mean": mean, "var_beta_pert": var, "var_classical": classical}
+
+
+def triangular(case: Case, expected: Case) -> dict[str, float]:
+    found = Distribution("triangular", low=case["a"], mode=case["m"], high=case["b"])
+    result = {"mean": found.expectation(), "var": found.variance(), "p80": float(found.quantile(0.8))}
+    for key in expected:
+        if at := re.fullmatch(r"cdf_at_(\d+)", key):
+            result[key] = smallest_that_fits(lambda u: float(found.quantile(u)) >= float(at[1]), 0.0, 1.0, rel=1e-13)
+    return result
+
+
+def year(case: Case, _: Case) -> dict[str, Any]:
+    found = WorkCalendar().year(case["year"])
+    return {
+        "total": found.total,
+        "per_month": {str(month): days for month, days in found.per_month.items()},
+        "makeup": [day.isoformat() for day in found.makeup],
+        "days": [day.isoformat() for day in found.days_off],
+    }
+
+
+def add_workdays(case: Case, _: Case) -> dict[str, str]:
+    from datetime import date
+
+    return {"finish": WorkCalendar().add(date.fromisoformat(case["start"]), case["add_workdays"]).isoformat()}
+
+
+def between(case: Case, _: Case) -> dict[str, int]:
+    from datetime import date
+
+    start, end = (date.fromisoformat(case[key]) for key in ("start", "end"))
+    calendar, inclusive = WorkCalendar(), case.get("inclusive", True)
+    weekdays = calendar.naive_weekdays(start, end)
+    return {"workdays": calendar.between(start, end, inclusive=inclusive), "naive_weekdays": weekdays}
+
+
+def unknown_year(case: Case, _: Case) -> dict[str, bool]:
+    return {"provisional": bool(WorkCalendar().year(case["year"]).provisional)}
+
+
+def _plain(values: np.ndarray) -> Any:
+    return values.tolist() if values.ndim else float(values)
+
+
+SOLVERS = {
+    ("stock_flow", "constant_new"): constant_new,
+    ("stock_flow", "growing_new"): growing_new,
+    ("funnel", "funnel"): funnel,
+    ("goal_seek", "funnel_inverse"): funnel_inverse,
+    ("goal_seek", "ceiling"): ceiling,
+    ("goal_seek", "time_to_target"): time_to_target,
+    ("attribution", "lmdi"): lmdi,
+    ("ladder", "cagr_steps"): cagr_steps,
+    ("ladder", "cagr_points"): cagr_points,
+    ("ladder", "annualise"): annual,
+    ("ladder", "largest_remainder"): largest_remainder,
+    ("retention", "power_law"): power_law,
+    ("retention", "sbg"): sbg,
+    ("retention", "daily"): daily,
+    ("user_states", "two_state"): two_state,
+    ("user_states", "stationary"): stationary_row,
+    ("bayes", "beta_binomial"): beta,
+    ("bayes", "gamma_poisson"): gamma,
+    ("bayes", "normal_normal"): normal,
+    ("iis", "conflict_set"): conflict_set,
+    ("iis", "probe"): probe,
+    ("iis", "enumerate"): enumerate_sets,
+    ("dist", "beta_pert"): beta_pert,
+    ("dist", "triangular"): triangular,
+    ("calendar", "year"): year,
+    ("calendar", "add_workdays"): add_workdays,
+    ("calendar", "between"): between,
+    ("calendar", "unknown_year"): unknown_year,
+}

@@ -1,0 +1,45 @@
+"""The adapter itself: it passes right cases, fails wrong ones, skips forms it does not know; the shared cases pass."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.reference.__main__ import main
+
+SHARED = Path(__file__).parents[3] / "shared" / "reference" / "planning.json"
+
+
+def case(expected, kind="ladder", method="annualise", given=None):
+    return {
+        "id": "x",
+        "kind": kind,
+        "method": method,
+        "input": given or {"monthly": 0.01},
+        "expected": expected,
+        "tol": 1e-9,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cases", "last", "status"),
+    [
+        ([case({"annual": 1.01**12 - 1})], "1 passed, 0 failed, 0 skipped", 0),
+        ([case({"annual": 0.13})], "0 passed, 1 failed, 0 skipped", 1),
+        ([case({"yearly": 0.12})], "0 passed, 1 failed, 0 skipped", 1),
+        ([case({}, kind="astrology")], "0 passed, 0 failed, 1 skipped", 0),
+        ([case({"annual": 0.1}, given={"monthly": "NaN"})], "0 passed, 1 failed, 0 skipped", 1),
+    ],
+)
+def test_right_wrong_and_unknown_cases(cases, last, status, tmp_path, capsys):
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps({"cases": cases}), encoding="utf-8")
+    assert main([str(path)]) == status
+    assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_shared_planning_cases(capsys):
+    if not SHARED.is_file():
+        pytest.skip("the shared reference cases are not beside this checkout")
+    assert main([str(SHARED)]) == 0
+    assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) >= 13
