@@ -44,7 +44,7 @@ _PERIODS = {
     "experiments[].traffic_per_week": "week",
     "team.roles.*.cost_per_year": "year",
 }
-_IN_GROUPS = ("experiments[].", "team.roles.*.")
+_IN_GROUPS = ("channels[].response", "channels[].cac", "experiments[].", "team.roles.*.")
 
 
 def rows(plan: Plan, paths: Iterable[str]) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def assumptions(plan: Plan, *, grouped: bool = False) -> list[dict[str, Any]]:
     """Return a row, as `rows` describes it, for everything that the plan assumes.
 
     Args:
-        grouped: figures of one kind (of experiments and roles) share a row with their range; `count` says how many.
+        grouped: figures of one kind (of experiments, roles, paid channels) share a row with their range; `count` says how many.
             Task durations and the chances of risks always do: they are estimates, whatever document names the task.
     """
     every = [_row(plan, path, leaf) for path, leaf in leaves(plan.model) if leaf.source == "assumption"]
@@ -72,6 +72,25 @@ def assumptions(plan: Plan, *, grouped: bool = False) -> list[dict[str, Any]]:
         every = list(_grouped(every))
     estimates = {"schedule.tasks": plan.schedule.tasks, "risks": plan.risks}
     return every + [_estimates(name, items) for name, items in estimates.items() if items]
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """Return how many of each thing a plan holds; `quantities` are the figures that models calculate with."""
+    every = [leaf for _, leaf in leaves(plan.model)]
+    quantities = [leaf for leaf in every if isinstance(leaf, Quantity)]
+    return {
+        "targets": len(plan.targets),
+        "statements": sum(isinstance(leaf, Statement) for leaf in every),
+        "quantities": len(quantities),
+        "assumed": sum(leaf.source == "assumption" for leaf in quantities),
+        "channels": len(plan.channels),
+        "bands": len(plan.budget.bands),
+        "experiments": len(plan.experiments),
+        **{name: len(getattr(plan.schedule, name)) for name in ("stages", "tasks", "gates", "milestones")},
+        "roles": len(plan.team.roles),
+        "risks": len(plan.risks),
+        "decisions": len(plan.decisions),
+    }
 
 
 def _kind(path: str) -> str:
