@@ -1,5 +1,14 @@
 """How notebooks run: their context, the runner, the ledger."""
 
-from planlib.workbook.context import start
+from typing import Any
 
 __all__ = ["start"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the notebooks' context on first use: the runner and its workers do without it."""
+    if name == "start":
+        from planlib.workbook.context import start
+
+        return start
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
