@@ -142,10 +142,11 @@ def schedule(data: Schedule, words: Words) -> Figure:
     _months(figure, ax, axis, words, centre=25.0)
     _strip(figure, ax, axis, data.stages, words, top=0.0, height=15.0)
     _names(figure, data, words, pitch)
-    places = {row.number: k for k, row in enumerate(data.rows)}
+    links = _links_of(axis, data.rows, axis.length / (LIVE - _RIGHT - left))
     for k, row in enumerate(data.rows):
-        _row(ax, axis, row, k)
-    _links(ax, axis, data.rows, places, pitch)
+        _bar_number(ax, words, row, k, _row(ax, axis, row, k), links)
+    for link in links:
+        _draw_link(ax, link, pitch)
     _gates(figure, ax, axis, data.gates)
     if axis.first < data.today < axis.day(axis.length):
         date = words.date(data.today)
@@ -243,44 +244,74 @@ def _names(figure: Figure, data: Schedule, words: Words, pitch: float) -> None:
     for k, row in enumerate(data.rows):
         place = _HEAD + (k + 0.5) * pitch
         number = words.number(row.number, "count")
-        write(figure, _LANE + _NUMBER - 6, place, number, size=8, colour=INK3, ha="right", tick=True)
+        write(figure, _LANE + _NUMBER - 6, place, number, size=8, colour=INK3, ha="right")
         weight = "Bold" if row.critical else "Regular"
         write(figure, _LANE + _NUMBER, place, words.pick(row.name), size=8, weight=weight, colour=INK, tick=True)
 
 
-def _row(ax: Axes, axis: _Calendar, row: Row, k: int) -> None:
-    """Draw a bar or a diamond with its number at its left."""
-    if row.milestone:
-        due = axis.x(row.finish, end=True)
-        if row.late_until:
-            segment(ax, [due, axis.x(row.late_until, end=True)], [k + 0.5] * 2, colour=RED, width=1.6, zorder=4)
-        target(ax, due, k + 0.5, size=5)
-        left, gap = due, 6.0
-    else:
-        left, gap = axis.x(row.start), 3.0
-        colour = CRITICAL if row.critical else BLUES[1]
-        width = axis.x(row.finish, end=True) - left
-        ax.add_patch(Rectangle((left, k + 0.17), width, 0.66, facecolor=colour, edgecolor="none", zorder=3))
-    if left / axis.length * _span(ax)[1] > 14 + gap:
-        write(ax, left, k + 0.5, str(row.number), size=6.8, colour=INK2, ha="right", dx=-gap, tick=True)
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """An elbow between two critical rows: from the end of one down or up to the beginning of the other, in days."""
+
+    source: int
+    row: int
+    start: float
+    turn: float
 
 
-def _links(ax: Axes, axis: _Calendar, rows: Sequence[Row], places: Mapping[int, int], pitch: float) -> None:
-    """Draw an elbow from the end of each critical bar to the beginning of the next."""
-    point = axis.length / _span(ax)[1]
+def _links_of(axis: _Calendar, rows: Sequence[Row], point: float) -> list[_Link]:
+    """Links along the critical chain; `point` is the width of a point in days."""
+    places = {row.number: k for k, row in enumerate(rows)}
+    found = []
     for k, row in enumerate(rows):
-        if row.after not in places:
-            continue
-        source = rows[places[row.after]]
-        above = places[row.after]
-        down = k > above
-        x0 = axis.x(source.finish, end=True)
-        x1 = max(axis.x(row.start) + 1.2 * point, x0)
-        tip = k + 0.17 if down else k + 0.83
-        head = 3.2 / pitch * (1 if down else -1)
-        segment(ax, [x0, x1, x1], [above + 0.5, above + 0.5, tip - head], colour=INK, width=0.9, zorder=4.5)
-        corners = [(x1 - 2 * point, tip - head), (x1 + 2 * point, tip - head), (x1, tip)]
-        ax.add_patch(Polygon(corners, closed=True, facecolor=INK, edgecolor="none", zorder=4.5))
+        if row.after in places:
+            source = places[row.after]
+            end = axis.x(rows[source].finish, end=True)
+            found.append(_Link(source, k, end, max(axis.x(row.start) + 1.2 * point, end)))
+    return found
+
+
+def _row(ax: Axes, axis: _Calendar, row: Row, k: int) -> tuple[float, float]:
+    """Draw a bar or a diamond; return where it begins and ends, in days."""
+    if not row.milestone:
+        left, right = axis.x(row.start), axis.x(row.finish, end=True)
+        colour = CRITICAL if row.critical else BLUES[1]
+        ax.add_patch(Rectangle((left, k + 0.17), right - left, 0.66, facecolor=colour, edgecolor="none", zorder=3))
+        return left, right
+    due = axis.x(row.finish, end=True)
+    late = min(axis.x(row.late_until, end=True), axis.length) if row.late_until else due
+    segment(ax, [due, late], [k + 0.5] * 2, colour=RED, width=1.6, zorder=4)
+    target(ax, due, k + 0.5, size=5)
+    return due, late
+
+
+def _bar_number(ax: Axes, words: Words, row: Row, k: int, ends: tuple[float, float], links: Sequence[_Link]) -> None:
+    """Repeat the row's number at the left of its bar, at its right where a link passes, not at all at the margin."""
+    length, width = ax.get_xlim()[1], _span(ax)[1]
+    shown = words.number(row.number, "count")
+    gap = 6.0 if row.milestone else 3.0
+    room = (gap + width_of(shown, 6.8) + 1.5) * length / width
+    crossed = any(
+        ends[0] - room < link.turn < ends[0] and min(link.source, link.row) < k < max(link.source, link.row)
+        for link in links
+    )
+    if crossed and ends[1] + room < length:
+        gap = gap if ends[0] == ends[1] else 3.0
+        write(ax, ends[1], k + 0.5, shown, size=6.8, dx=gap)
+    elif not crossed and ends[0] > room:
+        write(ax, ends[0], k + 0.5, shown, size=6.8, ha="right", dx=-gap)
+
+
+def _draw_link(ax: Axes, link: _Link, pitch: float) -> None:
+    """Draw an elbow with an arrow head at its end."""
+    point = ax.get_xlim()[1] / _span(ax)[1]
+    down = link.row > link.source
+    tip = link.row + (0.17 if down else 0.83)
+    neck = tip - 3.2 / pitch * (1 if down else -1)
+    xs, ys = [link.start, link.turn, link.turn], [link.source + 0.5, link.source + 0.5, neck]
+    segment(ax, xs, ys, colour=INK, width=0.9, zorder=4.5)
+    corners = [(link.turn - 2 * point, neck), (link.turn + 2 * point, neck), (link.turn, tip)]
+    ax.add_patch(Polygon(corners, closed=True, facecolor=INK, edgecolor="none", zorder=4.5))
 
 
 def _gates(figure: Figure, ax: Axes, axis: _Calendar, gates: Sequence[Gate]) -> None:
@@ -357,10 +388,10 @@ def dates(data: Dates, words: Words) -> Figure:
     left = name_width + max([width_of(lane, 9) for lane in lanes], default=-12.0) + 16
     pitch = min(30.0, (BODY - 34) / len(rows))
     axis = _Calendar(data.start, data.months)
-    width = edges[0] - date_width - left
+    width = edges[0] - date_width - left - 4
     ax = panel(figure, left, 30, width, pitch * len(rows), xlim=(0, axis.length), ylim=(len(rows), 0))
     _months(figure, ax, axis, words, centre=20.0)
-    for x, key in zip(edges, ("due", "earliest", "slack"), strict=True):
+    for x, key in zip(edges, ("due_day", "earliest", "slack"), strict=True):
         write(figure, x, 20, words.text(f"milestones.charts.{key}"), size=9, weight="Medium", ha="right")
     _rule(figure, 30, INK2, 0.9, right=LIVE)
     for k, row in enumerate(rows):
@@ -456,7 +487,7 @@ def year(data: Year, words: Words) -> Figure:
     texts = {name: _stacks(words, entries, column, months) for name, entries in
              (("milestones", data.milestones), ("gates", data.gates))}  # fmt: skip
     heights = {"months": 20.0, "workdays": 24.0, "stages": 26.0}
-    heights |= {name: max(map(len, stack)) * 11.0 + 14 for name, stack in texts.items() if any(stack)}
+    heights |= {name: max(map(_stack_height, stack)) + 14 for name, stack in texts.items() if any(stack)}
     lane_height = min(26.0, (BODY - sum(heights.values()) - 24) / max(len(lanes), 1))
     y = 0.0
     _rule(figure, y, INK, 0.9, right=LIVE)
@@ -481,7 +512,7 @@ def year(data: Year, words: Words) -> Figure:
         y += lane_height * len(lanes) + 4
     for name, label in (("milestones", labels[2]), ("gates", labels[3])):
         if name in heights:
-            _stack_row(figure, texts[name], label, (left, y, column, heights[name]), bold=name == "gates")
+            _stack_row(figure, texts[name], label, (left, y, column), bold=name == "gates")
             y += heights[name]
     _rule(figure, y, INK, 0.9, right=LIVE)
     return figure
@@ -532,20 +563,23 @@ def _stack_row(
     figure: Figure,
     stacks: Sequence[Sequence[tuple[str, bool]]],
     label: str,
-    box: tuple[float, float, float, float],
+    place: tuple[float, float, float],
     *,
     bold: bool,
 ) -> None:
-    left, top, column, height = box
+    left, top, column = place
     _rule(figure, top, RULE, 0.6, right=LIVE)
     write(figure, 0, top + 12, label, size=9.5, weight="Medium", colour=INK)
     for m, lines in enumerate(stacks):
-        for n, (line, begins) in enumerate(lines):
-            x, y = left + (m + 0.5) * column, top + 12 + n * 11
-            if begins and n:
-                _stroke(figure, [x - 8, x + 8], [y - 6, y - 6], RULE, 0.6)
+        for n, (line, _) in enumerate(lines):
+            x, y = left + (m + 0.5) * column, top + 1 + _stack_height(lines[: n + 1])
             weight = "Medium" if bold else "Regular"
             write(figure, x, y, line, size=8.5, weight=weight, colour=INK, ha="center", tick=True)
+
+
+def _stack_height(lines: Sequence[tuple[str, bool]]) -> float:
+    """Height of some lines in points, with a gap between names."""
+    return 11.0 * len(lines) + 4.0 * max(sum(begins for _, begins in lines) - 1, 0)
 
 
 # Marks in points of the page
