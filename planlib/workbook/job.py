@@ -66,15 +66,17 @@ def _decks(plan: Plan, run_dir: Path, *, made: bool) -> list[Path]:
 
 
 def _target_lines(run_dir: Path, w: Words) -> list[str]:
-    """Return the target table of the run, one aligned line a target; nothing when its notebook did not run."""
+    """Return the target table of the run, one aligned line a target that can be forecast."""
     folder = run_dir / TARGETS
     if not (folder / "results.json").is_file():
         return []
     from planlib.core.results import read_table
 
-    rows = [_target_row(row, w) for row in read_table(folder, "targets")]
+    found = read_table(folder, "targets")
+    rows = [_target_row(row, w) for row in found if row["status"] != "not_measured"]
     heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "status"))
-    return _aligned([heads, *rows])
+    rest = [w.text("cli.targets_rest", n=len(found) - len(rows))] if len(rows) < len(found) else []
+    return _aligned([heads, *rows]) + rest
 
 
 def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from planlib.report.charts.base import (
     LIVE,
     RED,
     WHITE,
+    Scale,
     canvas,
     on_fill,
     panel,
@@ -72,7 +73,7 @@ def _stacks(figure: Figure, data: BudgetSplit, words: Words) -> None:
     names = [words.pick(name) for name in data.names]
     room = max(width_of(name, 9.5, "Medium") for name in names) + 10
     totals = quarters.sum(axis=1)
-    scale = scale_of(float(totals.max()), "CNY", words)
+    scale = _money_scale(float(totals.max()), words)
     write(figure, 0, 8, words.text("budget.charts.by_quarter", unit=scale.unit), size=10, weight="Bold", colour=INK)
     ax = panel(figure, room, 44, _RIGHT - 28 - room, 256, xlim=(0, len(quarters)), ylim=(0, float(totals.max()) * 1.02))
     height = totals.max() * 1.02
@@ -92,6 +93,12 @@ def _stacks(figure: Figure, data: BudgetSplit, words: Words) -> None:
     ax.axhline(0, color=INK3, linewidth=0.8)
 
 
+def _money_scale(highest: float, words: Words) -> Scale:
+    """Return the scale of an amount column: one decimal where whole steps would hide the differences."""
+    scale = scale_of(highest, "CNY", words)
+    return Scale(scale.factor, scale.unit, 1 if highest / scale.factor < 100 else 0)
+
+
 def _bands(figure: Figure, data: BudgetSplit, words: Words) -> None:
     write(figure, _RIGHT, 8, words.text("budget.charts.bands"), size=10, weight="Bold", colour=INK)
     rows = len(data.names)
@@ -100,7 +107,7 @@ def _bands(figure: Figure, data: BudgetSplit, words: Words) -> None:
     left, width = _RIGHT + name_room, LIVE - _RIGHT - name_room - 146
     most = float(data.high.max())
     ax = panel(figure, left, 44, width, 256, xlim=(0, most * 1.04), ylim=(rows, 0))
-    scale = scale_of(float(data.money_cny.max()), "CNY", words)
+    scale = _money_scale(float(data.money_cny.max()), words)
     for x, text, colour in ((LIVE - 66, words.text("budget.charts.share"), BLUE), (LIVE, scale.unit, INK2)):
         write(figure, x, 32, text, size=9, weight="Medium", colour=colour, ha="right")
     step = 0.1 if most > 0.25 else 0.05

@@ -127,5 +127,6 @@ def _effect_panel(figure, data: PlannedTests, k: int, words: Words, box, highest
     write(ax, length + 0.5, wanted, label, size=8.5, weight="Medium", colour=INK, ha="right", dy=7, halo=True)
     if data.weeks[k] <= length:
         ax.plot([data.weeks[k]], [wanted], marker="o", markersize=6, color=BLUE, mec="white", zorder=5)
-    for week in (1, length // 2, length):
-        write(ax, week, 0, words.number(week, "weeks"), size=8.5, colour=INK2, ha="center", dy=-11)
+    for week, side in ((1, "left"), (length // 2, "center"), (length, "right")):
+        edge = {"left": 0.5, "center": week, "right": length + 0.5}[side]
+        write(ax, edge, 0, words.number(week, "weeks"), size=8.5, colour=INK2, ha=side, dy=-11)
