@@ -38,6 +38,13 @@ def test_each_problem_has_its_code(value, limits, code, values):
     assert caught.value.render("en") and caught.value.render("zh")
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, [0.0, 1.0], 1, np.float32(0.5)])
+def test_limits_themselves_are_allowed(value):
+    guard = Guard()
+    assert np.array_equal(guard.share("rate", value), value)
+    guard.done()
+
+
 def test_all_problems_are_told_together():
     guard = Guard()
     guard.share("churn", 1.5)
