@@ -76,7 +76,7 @@ def _target_lines(run_dir: Path, w: Words) -> list[str]:
     rows = [_target_row(row, w) for row in found if row["status"] != "not_measured"]
     heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "status"))
     rest = [w.text("cli.targets_rest", n=len(found) - len(rows))] if len(rows) < len(found) else []
-    return _aligned([heads, *rows]) + rest
+    return (_aligned([heads, *rows]) if rows else []) + rest
 
 
 def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:
