@@ -148,12 +148,12 @@ def out_of_date(environment, found, wanted):
 
 
 def child_environment(environment):
-    """Return the variables of a command: the environment first on the PATH, UTF-8 everywhere."""
-    variables = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
-    }
+    """Return the variables of a command: the environment first on the PATH, UTF-8 everywhere.
+
+    Compiled files are always kept: without them every process compiles its packages anew, seconds each time.
+    """
+    dropped = ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "__PYVENV_LAUNCHER__")
+    variables = {key: value for key, value in os.environ.items() if key not in dropped}
     variables["VIRTUAL_ENV"] = environment.folder
     variables["PATH"] = environment.programs + os.pathsep + variables.get("PATH", os.defpath)
     variables["PYTHONUTF8"] = "1"
