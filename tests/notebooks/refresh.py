@@ -16,6 +16,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKED = "NBVAL_CHECK_OUTPUT"
+KEPT_COUNT = 1  # nbval takes a cell without a counter for one that never ran
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -28,15 +29,15 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
         if cell.cell_type == "code":
-            cell.execution_count = None
-            cell.outputs = [_plain(o) for o in cell.outputs] if CHECKED in cell.source else []
+            kept = CHECKED in cell.source
+            cell.execution_count = KEPT_COUNT if kept else None
+            cell.outputs = [_plain(output) for output in cell.outputs] if kept else []
     return notebook
 
 
 def _plain(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if "execution_count" in output:
-        output.execution_count = None
-    output.pop("metadata", None)
+        output.execution_count = KEPT_COUNT
     if output.output_type in ("execute_result", "display_data"):
         output["metadata"] = {}
     return output
