@@ -9,7 +9,7 @@ from importlib import import_module
 from planlib.consistency.finding import LEVELS, Finding
 from planlib.consistency.view import View
 
-MODULES: tuple[str, ...] = ("rules_money", "rules_dates")
+MODULES: tuple[str, ...] = ("rules_money", "rules_dates", "rules_users", "rules_sets", "rules_capacity")
 Rule = Callable[[View], Iterable[Finding]]
 
 
