@@ -9,7 +9,14 @@ from importlib import import_module
 from planlib.consistency.finding import LEVELS, Finding
 from planlib.consistency.view import View
 
-MODULES: tuple[str, ...] = ("rules_money", "rules_dates", "rules_users", "rules_sets", "rules_capacity")
+MODULES: tuple[str, ...] = (
+    "rules_users",
+    "rules_sets",
+    "rules_capacity",
+    "rules_money",
+    "rules_dates",
+    "rules_evidence",
+)
 Rule = Callable[[View], Iterable[Finding]]
 
 
