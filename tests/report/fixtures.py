@@ -181,7 +181,7 @@ def build_run(
     _funnel(folder / "20_funnel_targets", plan, target_rows, with_intervals, chart_text)
     _budget(folder / "30_budget_allocation", plan)
     _milestones(folder / "50_milestone_plan", plan)
-    order = [{"id": path.parent.name} for path in sorted(folder.glob("*/results.json"))]
+    order = [path.parent.name for path in sorted(folder.glob("*/results.json"))]
     (folder / "manifest.json").write_text(json.dumps({"plan": plan, "steps": [{"notebook": name} for name in order]}), encoding="utf-8")
     return folder
 
