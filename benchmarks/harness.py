@@ -106,5 +106,6 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def machine() -> str:
-    """Return one line that says what the figures were measured on."""
-    return f"{sys.platform}, Python {sys.version.split()[0]}, {os.cpu_count()} cores"
+    """Return one line that says what is measured on, and how busy it is already where the system tells."""
+    busy = f", {os.getloadavg()[0]:.1f} programs running already" if hasattr(os, "getloadavg") else ""
+    return f"{sys.platform}, Python {sys.version.split()[0]}, {os.cpu_count()} cores{busy}"
