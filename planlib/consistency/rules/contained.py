@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 from planlib.consistency.finding import CONTRADICTION, STRAIN, Figure, Finding, Repair
 from planlib.consistency.rules.stated import (
@@ -23,7 +24,7 @@ from planlib.consistency.rules.stated import (
     whole,
 )
 from planlib.consistency.view import BASELINE, CASE, GOAL, OTHER, Said, View
-from planlib.core.metrics import Metric, bases, catalogue, metric
+from planlib.core.metrics import Metric, bases, catalogue, metric, products
 from planlib.plan import Plan
 
 _CAPS = ("equals", "at_most", "below", "between")
@@ -34,20 +35,29 @@ def containment(view: View) -> Iterator[Finding]:
     """R04: a part is larger than what it lies in.
 
     Test: A <= B for A subset of B; A <= 1-(1-B)^n where B counts single messages or visits and A people, n the
-    tries that it takes; A <= product of the factors that reckon it; interactions / engagement = views <= audience.
-    Level: contradiction when both statements name the same denominator and B is no floor; else strain. Where no
-    level of B is stated, strain with the level that B needs.
+    tries that it takes; A <= product of the two factors that reckon it, at one date; interactions / engagement =
+    views <= audience.
+    Level: contradiction when the statements name the same denominator, amounts the same period, and B is no floor;
+    else strain. Where no level of B is stated, strain with the level that B needs.
     Trap: B stated as a floor can be higher; a denominator with its own readings may rescue the order, which is then
     shown. Parts of a budget are R08's.
     """
     for plan in view.plans:
+        stated = {said.metric.id for said in view.goals(plan=plan.id)}
         for m in catalogue().values():
-            if m.unit == "ratio" and m.axis is None:
+            if m.id in stated and m.unit == "ratio" and m.axis is None:
                 yield from _subset(view, plan, m)
-            if "product_of" in m.links:
-                yield from _product(view, plan, m)
+            for names in _pairs(m.id) if m.id in stated or "product_of" in m.links else ():
+                if stated.issuperset(names):
+                    yield from _product(view, plan, m, names)
         yield from _missing(view, plan)
         yield from _audience(view, plan)
+
+
+@cache
+def _pairs(metric_id: str) -> tuple[tuple[str, str], ...]:
+    """Return the declared ways to reckon a metric from two factors."""
+    return tuple(names for names in products(metric_id) if len(names) == 2)
 
 
 def _parts(view: View, plan: Plan, m: Metric) -> list[Said]:
@@ -160,19 +170,20 @@ def _firms_beyond(view: View, part: Metric, container: Metric) -> dict[str, floa
     return extra
 
 
-def _product(view: View, plan: Plan, m: Metric) -> Iterator[Finding]:
-    factors = [planned(view, plan.id, name, (GOAL,)) for name in m.links["product_of"]]
-    if any(f is None for f in factors):
-        return
-    product = math.prod(f.value for f in factors)
+def _product(view: View, plan: Plan, m: Metric, names: tuple[str, ...]) -> Iterator[Finding]:
     own = [s for s in whole(view.goals(m.id, plan=plan.id)) if floor(s) is not None]
-    names = {"metric": {"metric": m.id}, "factor_1": {"metric": factors[0].metric.id}}
     for part in own:
-        slack = product * sum(f.tolerance / f.value for f in factors if f.value) + part.tolerance
-        if len(factors) != 2 or part.span[0] <= product + slack:
+        factors = [_factor(view, plan, name, part) for name in names]
+        if any(f is None or not f.value for f in factors):
+            continue
+        if len({s.statement.period for s in (part, *factors) if s.statement.period}) > 1:
+            continue
+        product = math.prod(f.value for f in factors)
+        slack = product * sum(f.tolerance / f.value for f in factors) + part.tolerance
+        if part.span[0] <= product + slack:
             continue
         capped = all(f.statement.operation in _CAPS for f in factors)
-        alike = all(_same_whole(part, f) and f.statement.by_month == part.statement.by_month for f in factors)
+        alike = all(_same_whole(part, f) if m.unit == "ratio" else _same_period(part, f) for f in factors)
         figures = {"part": Figure(part.value, m.unit), "product": Figure(product, m.unit)}
         figures |= {f"value_{k}": Figure(f.value, f.metric.unit) for k, f in enumerate(factors, start=1)}
         yield Finding(
@@ -183,12 +194,32 @@ def _product(view: View, plan: Plan, m: Metric) -> Iterator[Finding]:
             ids(part, *factors),
             sections(part, *factors),
             plans(part, *factors),
-            names=names | {"factor_2": {"metric": factors[1].metric.id}},
+            names=_factor_names(m, factors),
             repairs=_product_repairs(part, factors, product),
             cost=1 - product / part.value,
         )
-    if not own and m.unit == "ratio" and len(factors) == 2:
-        yield from _unstated_product(view, plan, m, factors, product)
+    factors = [planned(view, plan.id, name, (GOAL,)) for name in names]
+    if not own and m.unit == "ratio" and "product_of" in m.links and None not in factors:
+        yield from _unstated_product(view, plan, m, factors, math.prod(f.value for f in factors))
+
+
+def _factor(view: View, plan: Plan, metric_id: str, part: Said) -> Said | None:
+    """Return the goal for a factor at the date of the part, else without a date."""
+    due = part.statement.by_month
+    found = {s.statement.by_month: s for s in reversed(whole(view.goals(metric_id, plan=plan.id)))}
+    return found.get(due) or found.get(None) or (next(iter(found.values()), None) if due is None else None)
+
+
+def _same_period(part: Said, factor: Said) -> bool:
+    """Whether an amount is of the period of the whole, and both say so; a price or a rate has none."""
+    if factor.metric.divided:
+        return True
+    return part.statement.period is not None and part.statement.period == factor.statement.period
+
+
+def _factor_names(m: Metric, factors: list[Said]) -> dict[str, dict[str, str]]:
+    numbered = {f"factor_{k}": {"metric": f.metric.id} for k, f in enumerate(factors, start=1)}
+    return {"metric": {"metric": m.id}} | numbered
 
 
 def _product_repairs(part: Said, factors: list[Said], product: float) -> tuple[Repair, ...]:
@@ -225,11 +256,7 @@ def _unstated_product(view: View, plan: Plan, m: Metric, factors: list[Said], pr
         ids(*found),
         sections(*found),
         plans(*found),
-        names={
-            "metric": {"metric": m.id},
-            "factor_1": {"metric": factors[0].metric.id},
-            "factor_2": {"metric": factors[1].metric.id},
-        },
+        names=_factor_names(m, factors),
         repairs=(Repair("reading", ""), Repair("goal_of_product", "targets", ratio(down(product)))),
         cost=max(1 - relative / product, 0.0),
     )
