@@ -25,7 +25,7 @@ class Levers:
         month_reached: first month in which the stock as planned holds the goal, after the horizon at the mean intake
             of its last year; None: never.
         ceiling: what the stock tends to at that intake; infinite without churn.
-        residual: largest relative miss of the goal when the changed plans are simulated again.
+        residual: largest relative distance from the goal when the changed plans are simulated again.
     """
 
     goal: float
@@ -93,11 +93,11 @@ def single_changes(
         (factor, lambda: stock(intake=adds * factor)),
         (flat, lambda: stock(intake=np.where(is_open, flat, 0.0)[:, None])),
         (opening, lambda: stock(opening_users=opening)),
-        (highest, lambda: stock(churn=highest)),
+        (highest if highest != 1 else None, lambda: stock(churn=highest)),
     ]
     users = stock()
     reached, ceiling, late = _reached(target, users, adds, churn, applied)
-    misses = [_miss(again()[m - 1], target) for value, again in tried if value]
+    misses = [abs(float(again()[m - 1]) - target) / target for value, again in tried if value]
     return Levers(
         goal=target,
         month=m,
@@ -117,11 +117,6 @@ def _ratio(needed: float, each: float) -> float | None:
     if needed <= 0:
         return 0.0
     return needed / each if each > 0 else None
-
-
-def _miss(users: float, goal: float) -> float:
-    """How far a changed plan ends from its goal; one that ends above needed no such change."""
-    return max(goal - float(users), 0.0) / goal
 
 
 def _highest_churn(goal: float, month: int, adds: np.ndarray, opening_users: float, applied: str) -> float | None:
@@ -155,4 +150,4 @@ def _reached(
     if not reach.reachable:
         return None, reach.ceiling, 0.0
     again = stock_at(reach.month, adds=later, churn=churn, opening_users=float(users[-1]), applied=applied)
-    return horizon + reach.month, reach.ceiling, _miss(again, goal)
+    return horizon + reach.month, reach.ceiling, max(goal - again, 0.0) / goal

@@ -43,6 +43,13 @@ def test_levers_agree_with_the_closed_forms_of_a_steady_intake():
     assert change.ceiling == pytest.approx(stock_ceiling(adds=50_000.0, churn=0.05, applied="after_adds"))
 
 
+def test_the_opening_base_counts_towards_the_goal():
+    """Without churn 100,000 are there, 300,000 join: 800,000 ask 700,000 / 300,000 of the intake."""
+    change = single_changes(800_000, 6, intake=FLAT, churn=0.0, opening_users=100_000.0)
+    assert change.intake_factor == pytest.approx(7 / 3)
+    assert change.opening_users == pytest.approx(500_000)
+
+
 def test_a_goal_after_the_horizon_is_dated():
     change = single_changes(600_000, 12, intake=FLAT[:12], churn=0.08)
     assert change.month_reached == 39  # 625,000 (1 - 0.92^39) = 600,800; 38: 598,700

@@ -129,6 +129,8 @@ def test_sales_bars_add_up():
     figure = charts.sales(data, words("en"))
     bars = [p for p in figure.axes[0].patches if isinstance(p, Rectangle)]
     assert sum(bar.get_height() for bar in bars) == pytest.approx((data.gmv_new_cny + data.gmv_repeat_cny).sum())
+    tops = [bar.get_y() + bar.get_height() for bar in bars[12:]]
+    np.testing.assert_allclose(tops, data.gmv_new_cny + data.gmv_repeat_cny)
 
 
 def test_sales_without_a_company_total_take_the_whole_width():
