@@ -187,7 +187,7 @@ def _seat(view: View, plan: Plan, crew: _Crew) -> Iterator[Finding]:
         return
     clocks = [
         s
-        for s in view.of(plan=plan.id, kinds=(LIMIT,))
+        for s in view.of(plan=plan.id, kinds=(LIMIT,), level=False)
         if s.metric.family == "incident_clock" and s.span[1] * _IN_HOURS.get(s.unit, math.inf) < 1
     ]
     for said in view.of(plan=plan.id):

@@ -36,7 +36,7 @@ def _minutes(said: Said) -> float:
 def _budget(view: View, plan: Plan, goal: Said) -> Iterator[Finding]:
     window = goal.statement.window_days * 1440 if goal.statement.window_days else _MINUTES_A_MONTH
     budget = (1 - goal.span[0]) * window
-    for limit in view.of("incident_restore_time", plan=plan.id, kinds=(LIMIT, GOAL)):
+    for limit in view.of("incident_restore_time", plan=plan.id, kinds=(LIMIT, GOAL), level=False):
         restore = _minutes(limit)
         if not restore > budget:
             continue
