@@ -16,6 +16,7 @@ MODULES: tuple[str, ...] = (
     "rules_money",
     "rules_dates",
     "rules_evidence",
+    "rules_meaning",
 )
 Rule = Callable[[View], Iterable[Finding]]
 

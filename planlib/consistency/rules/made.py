@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from planlib.consistency.finding import Figure, Finding, Repair
-from planlib.consistency.view import Said
+from planlib.consistency.finding import QUESTION, Figure, Finding, Repair
+from planlib.consistency.view import GOAL, Said, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def made(
         chain,
         figures,
         tuple(dict.fromkeys(p.id for p in places)),
-        tuple(dict.fromkeys(p.source for p in places if p.source != "assumption")),
+        tuple(dict.fromkeys(p.source for p in places if p.source and p.source != "assumption")),
         tuple(dict.fromkeys(p.plan for p in places if p.plan)),
         names=names or {},
         repairs=tuple(repairs),
@@ -48,6 +48,19 @@ def made(
     )
 
 
+def level_of(said: Said, value: float) -> Figure:
+    """Return a value in the unit of a statement's metric."""
+    return Figure(value, said.metric.unit)
+
+
 def bilingual(name) -> dict[str, object]:
     """Return a plan row's name as a finding takes it."""
     return {"bilingual": {"zh": name.zh, "en": name.en}}
+
+
+def ask(view: View, key: str, involved: Iterable[Said | Place], figures: Mapping[str, Figure], **more) -> Finding:
+    """Return a question of `rules_meaning.<key>`; unless given, its cost is the share of all goals that wait for it."""
+    involved = list(involved)
+    waiting = {said.id for said in involved if isinstance(said, Said) and said.kind == GOAL}
+    cost = more.pop("cost", len(waiting) / max(len(view.goals(level=False)), 1))
+    return made(key[:3], QUESTION, f"rules_meaning.{key}", involved, figures, cost=cost, **more)
