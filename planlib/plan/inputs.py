@@ -33,7 +33,7 @@ TARGET_COLUMNS = (
     *("qualifier_zh", "qualifier_en"),
 )
 OPEN_COLUMNS = ("reason", "count", "names_zh", "names_en", "needs")
-_RETENTION_METRICS = {7: "retention_d7", 30: "retention_m1", 90: "retention_d90"}
+RETENTION_METRICS = {7: "retention_d7", 30: "retention_m1", 90: "retention_d90"}
 
 # a goal that is stated as an equality is reached on the better side of it as well
 _READ_AS = {"up": "at_least", "down": "at_most"}
@@ -117,8 +117,8 @@ def retention_levels(left: Callable[[int], float] | dict[int, float]) -> dict[st
     Args:
         left: a fitted curve's `at`, or the plan's points when there are too few for a curve.
     """
-    days = left if isinstance(left, dict) else _RETENTION_METRICS
-    return {_RETENTION_METRICS[day]: float(left[day] if isinstance(left, dict) else left(day)) for day in days}
+    days = left if isinstance(left, dict) else RETENTION_METRICS
+    return {RETENTION_METRICS[day]: float(left[day] if isinstance(left, dict) else left(day)) for day in days}
 
 
 def repeat_orders(plan: Plan) -> tuple[float, int]:
@@ -141,7 +141,7 @@ def lifecycle_rates(plan: Plan) -> dict[str, tuple[float, str]]:
     channels' share of the intake.
     """
     left = retention_points(plan)
-    early = (left[min(left)], _RETENTION_METRICS[min(left)]) if left else (0.0, "retention_d7")
+    early = (left[min(left)], RETENTION_METRICS[min(left)]) if left else (0.0, "retention_d7")
     stated = {s.metric: s for s in (*plan.baseline.quoted, *plan.users.rules, *plan.targets) if _is_share(s)}
     activation = early
     for metric in ("activation_rate", "first_interaction_rate"):

@@ -35,6 +35,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text as TextArtist
 
 from planlib.core.errors import InputError, Problem
@@ -190,7 +191,7 @@ def write(
             shown, (x, y), xytext=(dx, shift), textcoords="offset points", annotation_clip=False, zorder=zorder, **style
         )
     if tick:
-        label.set_gid(f"tick-{len(label.figure.findobj(TextArtist))}")
+        label.set_gid(f"tick-{len(label.figure.texts) + sum(len(ax.texts) for ax in label.figure.axes)}")
     if halo:
         from matplotlib.patheffects import withStroke
 
@@ -496,14 +497,13 @@ def _break_evenly(text: str, count: int) -> list[str] | None:
 
 def target(ax: Axes, x: float, y: float, *, size: float = 7.0) -> None:
     """Draw a target: a hollow ink diamond."""
-    ax.plot([x], [y], marker="D", markersize=size, markerfacecolor=WHITE, markeredgecolor=INK, markeredgewidth=1.4,
-            linestyle="none", clip_on=False, zorder=7)  # fmt: skip
+    _line(ax, [x], [y], marker="D", markersize=size, markerfacecolor=WHITE, markeredgecolor=INK, markeredgewidth=1.4,
+          linestyle="none", zorder=7)  # fmt: skip
 
 
 def dot(ax: Axes, x: float, y: float, *, colour: str = BLUE, size: float = 5.0) -> None:
     """Draw a value: a solid disc."""
-    ax.plot([x], [y], marker="o", markersize=size, color=colour, markeredgewidth=0, linestyle="none", clip_on=False,
-            zorder=6.5)  # fmt: skip
+    _line(ax, [x], [y], marker="o", markersize=size, color=colour, markeredgewidth=0, linestyle="none", zorder=6.5)
 
 
 def segment(
@@ -511,9 +511,17 @@ def segment(
     zorder: float = 5.0,
 ) -> None:  # fmt: skip
     """Draw a thin line in data units: a leader, a gap, a limit."""
-    line = ax.plot(xs, ys, color=colour, linewidth=width, clip_on=False, zorder=zorder)[0]
+    line = _line(ax, xs, ys, color=colour, linewidth=width, zorder=zorder)
     if dashes:
         line.set_dashes(dashes)
+
+
+def _line(ax: Axes, xs: Sequence[float], ys: Sequence[float], **style: Any) -> Line2D:
+    """Add a line or mark that may reach over the panel's edge and leaves the axes as they are."""
+    line = Line2D(xs, ys, clip_on=False, **style)
+    ax.add_artist(line)
+    line.set_clip_on(False)
+    return line
 
 
 def today(ax: Axes, x: float, text: str) -> None:

@@ -361,4 +361,4 @@ def _cover_foot(fig: Figure, data: UsersData, words: Words) -> None:
             continue
         name = words.month(day) if day.month == 1 else words.text(f"charts.month.m{day.month}")
         b.write(foot, t, 0.5, name, size=8.5, colour=b.INK2, ha="center", dy=2, tick=True)
-        foot.plot([t, t], [0, 0.2], color=b.INK3, linewidth=0.8)
+        b.segment(foot, [t, t], [0, 0.2], colour=b.INK3, width=0.8)
