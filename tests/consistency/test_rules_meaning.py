@@ -64,6 +64,15 @@ def test_value_and_cost_of_different_heads(tiny, figures, base, fires):
         assert_allclose([figures(finding)[n] for n in ("mixed", "a_buyer", "joined")], [61.2, 166.7, 7.344], rtol=1e-3)
 
 
+def test_free_users_have_no_ratio(tiny):
+    targets = [
+        goal("ltv", "ltv", equals=1224),
+        goal("cac", "cac", at_most=0),
+        goal("conversion", "conversion_rate", equals=0.12),
+    ]
+    assert not [f for f in readings(View([tiny(targets=targets)])) if f.chain.endswith("heads")]
+
+
 def test_scores(tiny, cases, figures):
     plan = tiny(targets=[goal("nps", "nps", equals=60), goal("csat", "csat_score", equals=4.5)])
     share = cases(cases=[{"id": "s", "metric": "satisfaction_rate", "equals": 0.92}])

@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose
 
 from planlib.consistency.rules.rules_money import money_chain, ratio_chain, share_bands
 from planlib.consistency.view import View
+from planlib.core.words import words
 from planlib.plan import load_plan
 
 METRICS = {name: f"{name}_budget_share" for name in ("labour", "tech", "marketing", "operating")}
@@ -45,6 +46,12 @@ def test_lowered_high_clears_the_corner(tiny):
     assert [r.path for r in found.repairs] == ["budget.bands.labour.between"]
     cleared = FOUR | {"labour": (0.4, found.repairs[0].to.value)}
     assert not list(share_bands(View([tiny(budget__bands=bands(**cleared))])))
+
+
+def test_two_bands_above_the_whole_can_be_said(tiny):
+    (found,) = share_bands(View([tiny(budget__bands=bands(labour=(0.4, 0.5), marketing=(0.4, 0.6)))]))
+    assert found.level == "strain"
+    assert found.sentence(words("en")) and found.sentence(words("zh"))
 
 
 @pytest.mark.parametrize(("base", "levels"), [(None, ["contradiction"]), ("marketing_budget", [])])
@@ -186,6 +193,14 @@ def test_shipped_money(shipped, figures):
     close(tech, {"W6.2_total_low": 11.7e6, "W6.2_marketing_high": 2.8e6, "W6.2_users_high": 140e3}, figures)
     close(tech, {"W6.2_users_low": 87_500, "P5.2b_users_low": 125e3, "P5.2b_users_high": 200e3}, figures)
     close(one(found, "w-fission-cac-ratio"), {"cap": 20, "paid": 33.33}, figures)
+
+
+def test_spending_less_clears_wages_and_technology(shipped):
+    wechat, benchmarks = shipped.plans[0].file, shipped.benchmarks
+    for case in ("w-team-size", "w-car-integration-cost"):
+        for repair in one(money_chain(shipped), case).repairs:
+            changed = load_plan(wechat, sets=(f"{repair.path}={repair.to.value}",))
+            assert not [f for f in money_chain(View([changed], benchmarks)) if case in f.statements], repair
 
 
 def test_wages_turned_round(shipped, figures):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from planlib.consistency.finding import QUESTION, Figure, Finding, Repair
 from planlib.consistency.view import GOAL, Said, View
 
+_SECTIONS = 8  # are enough to find what many statements have in common
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -39,7 +41,7 @@ def made(
         chain,
         figures,
         tuple(dict.fromkeys(p.id for p in places)),
-        tuple(dict.fromkeys(p.source for p in places if p.source and p.source != "assumption")),
+        tuple(dict.fromkeys(p.source for p in places if p.source and p.source != "assumption"))[:_SECTIONS],
         tuple(dict.fromkeys(p.plan for p in places if p.plan)),
         names=names or {},
         repairs=tuple(repairs),

@@ -95,7 +95,7 @@ def _times(view: View) -> Iterator[Finding]:
             open_ones,
             figures,
             names={"metric": {"metric": open_ones[0].metric.id}},
-            repairs=[Repair("reading", "reading")],
+            repairs=[Repair("to_or_by", "reading")],
             extra=extra,
         )
 
@@ -109,7 +109,7 @@ def _value_and_cost(view: View, plan: Plan) -> Iterator[Finding]:
             continue
         cost, share = (planned(view, plan.id, x, (GOAL,)) for x in (below.id, "conversion_rate"))
         value = _amount(view, plan, above.id)
-        if above.population == below.population or cost is None or share is None or value is None or not share.value:
+        if above.population == below.population or value is None or not (cost and cost.value and share and share.value):
             continue
         goal, amount = value
         if goal.statement.denominator == cost.statement.denominator is not None:

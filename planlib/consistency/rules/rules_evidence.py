@@ -44,7 +44,7 @@ def _cap_against_growth(view: View, plan: Plan) -> Iterator[Finding]:
     caps = {s.metric.id: s for s in goals if math.isfinite(s.span[1])}
     for trend in view.of(kinds=(STATISTIC,), level=False):
         cap = caps.get(trend.metric.id)
-        if cap is None or not _change(trend) or trend.value <= 0 or cap.statement.year is not None:
+        if cap is None or not cap.span[1] or not _change(trend) or trend.value <= 0 or cap.statement.year is not None:
             continue
         later = cap.span[1] * (1 + trend.value)
         cuts = [s for s in view.of(cap.metric.id, kinds=(CASE,), level=False) if _change(s) and s.value < 0]

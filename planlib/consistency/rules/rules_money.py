@@ -62,14 +62,15 @@ def _corners(bands: list[Said], axis: str) -> Iterator[Finding]:
     if over[pair] <= _NEAR:
         return
     rest = _lows(bands, pair)
+    left = 1 - pair[0].span[1] - pair[1].span[1]
     pinned = {f"left_beside_{s.metric.id}": 1 - s.span[1] for s in bands}
     yield made(
         "R08",
         STRAIN,
-        "rules_money.R08.corner",
+        "rules_money.R08.corner" if left >= 0 else "rules_money.R08.corner_over",
         (*pair, *(s for s in bands if s not in pair)),
         {"first": ratio(pair[0].span[1]), "second": ratio(pair[1].span[1]),
-         "left": ratio(1 - pair[0].span[1] - pair[1].span[1]), "need": ratio(rest)} | sums,
+         "left": ratio(abs(left)), "need": ratio(rest)} | sums,
         names={"one": {"metric": pair[0].metric.id}, "other": {"metric": pair[1].metric.id}},
         repairs=_lower_highs(bands, over),
         extra=pinned | {f"needed_beside_{s.metric.id}": _lows(bands, (s,)) for s in bands},
@@ -149,7 +150,6 @@ def _within(view: View, band: Said) -> Iterator[Finding]:
          "need_low": ratio(need[0]), "need_high": ratio(need[1])},
         names={"item": {"metric": item.metric.id}, "band": {"metric": band.metric.id}},
         repairs=(Repair("what_counts", place(item, "denominator")),),
-        cost=1 - max(left[1], 0) / need[0],
         extra={f"left_{name}_beside_{s.id}": band.span[end] - s.value for s in items
                for end, name in enumerate(("low", "high"))},
     )  # fmt: skip
@@ -231,6 +231,14 @@ def _back(amount: float, band: Said, marketing: Said, cac: Said) -> dict[str, fl
     return {f"{name}_{end}": pair[i] for name, pair in found.items() for i, end in enumerate(("low", "high"))}
 
 
+def _spend_less(adds: Said, cac: Said, factor: float) -> tuple[Repair, ...]:
+    """Return intake and cost of a user that shrink the spend, and all that follows from it, by a factor."""
+    return (
+        Repair("intake", place(adds), Figure(down(adds.value * factor), "users_per_month")),
+        Repair("cac", place(cac), Figure(down(cac.value * factor), "CNY_per_user")),
+    )
+
+
 def _labour(view: View, plan: Plan, adds, cac, bands: Mapping[str, Said], implied: list[float]) -> Iterator[Finding]:
     band, size = bands[_LABOUR], planned(view, plan.id, "team_size")
     roles = [r for r in plan.team.roles.values() if r.people and r.cost_per_year]
@@ -243,6 +251,7 @@ def _labour(view: View, plan: Plan, adds, cac, bands: Mapping[str, Said], implie
     wages = [r.cost_per_year.central for r in roles]
     if labour[0] / max(heads, listed[1]) <= max(wages):
         return
+    limit = max(wages) * max(heads, listed[1])
     mean = sum(w * sum(span) for w, span in zip(wages, spans, strict=True)) / sum(sum(span) for span in spans)
     turned = _back(heads * mean, band, bands[_MARKETING], cac)
     extra = {"labour_low": labour[0], "labour_high": labour[1], "turned_labour": heads * mean}
@@ -255,6 +264,7 @@ def _labour(view: View, plan: Plan, adds, cac, bands: Mapping[str, Said], implie
         {"heads": people(heads), "low": _cny(labour[0] / heads), "high": _cny(labour[1] / heads),
          "wage": _cny(max(wages)), "mean": _cny(mean), "users_low": users(turned["users_low"]),
          "users_high": users(turned["users_high"]), "planned": users(adds.value * _YEAR)},
+        repairs=_spend_less(adds, cac, limit / labour[0]),
         cost=1 - turned["users_high"] / (adds.value * _YEAR),
         extra=extra | {f"turned_{name}": value for name, value in turned.items()},
     )  # fmt: skip
@@ -279,6 +289,7 @@ def _technology(view: View, adds, cac, bands: Mapping[str, Said], implied: list[
         (band, adds, cac, bands[_MARKETING], *found),
         {"low": _cny(tech[0]), "high": _cny(tech[1]), "least": _cny(min(s.value for s in found)),
          "most": _cny(max(s.value for s in found)), "users": users(best), "planned": users(adds.value * _YEAR)},
+        repairs=_spend_less(adds, cac, max(s.value for s in found) / tech[0]),
         cost=1 - best / (adds.value * _YEAR),
         extra=extra,
     )  # fmt: skip
