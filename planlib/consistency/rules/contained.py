@@ -23,7 +23,7 @@ from planlib.consistency.rules.stated import (
     users,
     whole,
 )
-from planlib.consistency.view import BASELINE, CASE, GOAL, OTHER, Said, View
+from planlib.consistency.view import BASELINE, CASE, GOAL, LIMIT, OTHER, Said, View
 from planlib.core.metrics import Metric, bases, catalogue, metric, products
 from planlib.plan import Plan
 
@@ -77,7 +77,7 @@ def _subset(view: View, plan: Plan, m: Metric) -> Iterator[Finding]:
         exceeded = [b for b in inside if least(part) > b.value + b.tolerance]
         tries = [b for b in exceeded if _single_tries(m, b.metric)]
         if tries:
-            yield _by_tries(view, part, tries[0])
+            yield _by_tries(view, plan, part, tries[0])
         elif exceeded:
             yield _exceeds(view, part, exceeded)
 
@@ -131,7 +131,7 @@ def _same_whole(part: Said, container: Said) -> bool:
     return one.denominator is not None and one.denominator == other.denominator and one.period == other.period
 
 
-def _by_tries(view: View, part: Said, single: Said) -> Finding:
+def _by_tries(view: View, plan: Plan, part: Said, single: Said) -> Finding:
     """The part can exceed what one try reaches: how many tries would it take."""
     n = math.ceil(math.log(1 - part.value) / math.log(1 - single.value) - 1e-9) if part.value < 1 else math.inf
     figures = {
@@ -140,6 +140,9 @@ def _by_tries(view: View, part: Said, single: Said) -> Finding:
         "multiple": multiple(part.value / single.value),
         "n": number(n),
     }
+    allowed = _sends_a_month(view, plan)
+    reached = single.value if allowed is None else 1 - (1 - single.value) ** allowed
+    extra = {} if allowed is None else {"tries_allowed_a_month": allowed, "reached_with_all_of_them": reached}
     return Finding(
         "R04",
         STRAIN,
@@ -154,9 +157,15 @@ def _by_tries(view: View, part: Said, single: Said) -> Finding:
             Repair("tries", "", number(n) if math.isfinite(n) else None),
             Repair("denominator", place(part, "denominator")),
         ),
-        cost=1 - single.value / part.value,
-        extra=_firms_beyond(view, part.metric, single.metric),
+        cost=max(1 - reached / part.value, 0.0),
+        extra=extra | _firms_beyond(view, part.metric, single.metric),
     )
+
+
+def _sends_a_month(view: View, plan: Plan) -> float | None:
+    """Return how many messages a month the plan's cap on pushing allows for each person."""
+    caps = [s for s in view.of("push_frequency", kinds=(LIMIT,), plan=plan.id) if s.statement.scope is None]
+    return min((s.span[1] * 30 / 7 for s in caps if math.isfinite(s.span[1])), default=None)
 
 
 def _firms_beyond(view: View, part: Metric, container: Metric) -> dict[str, float]:
@@ -328,7 +337,6 @@ def _audience(view: View, plan: Plan) -> Iterator[Finding]:
                 plans(*found),
                 names={"metric": {"metric": asked.metric.id}, "rate_name": {"metric": rate.metric.id}},
                 repairs=(Repair("goal", place(asked), number(down(size * rate.value))), Repair("window", "")),
-                cost=1 - size / views,
             )
 
 

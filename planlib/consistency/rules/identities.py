@@ -230,9 +230,9 @@ def parts_whole(view: View) -> Iterator[Finding]:
 
     Test: sum of the lowest <= whole <= sum of the highest, for the roles of a closed list and the team, for the
     channels and the stated intake, for goals along an axis that is exhaustive (their sum else at most the whole).
-    Level: contradiction when the list says that it is complete and the whole has no date of its own; strain when it
-    has (the list may be the start), when the list is open, or when what channels bring is assumed; question when
-    nothing says whether the list is complete.
+    Level: contradiction when the list says that it is complete and the whole has no date of its own, and along an
+    axis; strain when the whole has a date (the list may be the start), when the list is open, and for channels,
+    which never say that they are all; question when nothing says whether the list is complete.
     Trap: shares of the budget are R08's; a date on the whole makes the list the squad that starts.
     """
     for plan in view.plans:
@@ -311,10 +311,9 @@ def _channels(view: View, plan: Plan) -> Iterator[Finding]:
     if low <= wanted_high + said.tolerance and high >= wanted_low - said.tolerance:
         return
     middle = sum(c.intake.central for c in plan.channels)
-    assumed = any(c.intake.source == "assumption" for c in plan.channels)
     yield Finding(
         "R06",
-        STRAIN if assumed else CONTRADICTION,
+        STRAIN,
         "rules_sets.R06.channels",
         {"low": users(low), "high": users(high), "stated": users(said.value), "n": number(len(spans))},
         (said.id, *(f"channels.{c.id}" for c in plan.channels)),
