@@ -340,15 +340,17 @@ def value_axis(
     scale = Scale(scale.factor, scale.unit, places)
     ax.set_ylim(at[0], max(at[-1], highest))
     width = max(width_of(scale.write(v), 8.5) for v in at)
+    caption = scale.unit if head is None else head
+    if caption:
+        write_at(
+            ax, 0.0, 1.0, caption, size=8.5, colour=INK3, dx=-6.0 - width, dy=head_dy, va="baseline", tick=True
+        )
     for value in at:
         if value != 0 or not baseline:
             ax.axhline(value, color=GRID, linewidth=0.8, zorder=0.5)
         write_at_left(ax, value, scale.write(value))
     if baseline:
         ax.axhline(0, color=INK3, linewidth=0.8, zorder=3.5)
-    caption = scale.unit if head is None else head
-    if caption:
-        write_at(ax, 0.0, 1.0, caption, size=8.5, colour=INK3, dx=-6.0 - width, dy=head_dy, va="baseline")
     return scale
 
 
