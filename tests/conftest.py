@@ -52,14 +52,24 @@ def network_guard() -> ModuleType:
     return GUARD
 
 
+def _guarded(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": str(NO_NETWORK),
+        "PLANLIB_REFUSED_CONNECTIONS": str(folder / "refused.txt"),
+        "PLANLIB_GUARDED_PROCESSES": str(folder / "guarded.txt"),
+    }
+
+
 @pytest.fixture
 def no_network_env(tmp_path: Path) -> dict[str, str]:
     """Variables under which every Python process refuses connections to other machines and writes down each try.
 
     The files are named by PLANLIB_REFUSED_CONNECTIONS and PLANLIB_GUARDED_PROCESSES.
     """
-    return os.environ | {
-        "PYTHONPATH": str(NO_NETWORK),
-        "PLANLIB_REFUSED_CONNECTIONS": str(tmp_path / "refused.txt"),
-        "PLANLIB_GUARDED_PROCESSES": str(tmp_path / "guarded.txt"),
-    }
+    return _guarded(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def guarded_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The same variables for all tests of a file."""
+    return _guarded(tmp_path_factory.mktemp("guard"))

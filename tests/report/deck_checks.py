@@ -67,14 +67,11 @@ def untraced_numbers(run_dir: Path, locale: str) -> list[str]:
         notebooks = [own] if own in run.results else list(run.results)
         cells = [*_cells(run, notebooks, page), *_deck_cells(run, deck, page)]
         dates = _dates(run, notebooks)
-        body = _without(text, [*_fixed_texts(run, page), *tick_texts(deck, page)])
-        found, rest = _split_dates(body, dates)
+        ticks, words = _ticks(tick_texts(deck, page))
+        found, rest = _split_dates(_without(text, [*_fixed_texts(run, page), *words]), dates)
         problems += [f"page {page['number']}: {shown}" for shown, date in found if date not in dates]
-        problems += [
-            f"page {page['number']}: {number.text}"
-            for number in numbers(rest)
-            if not any(number.shows(cell) for cell in cells)
-        ]
+        untraced = [number for number in numbers(rest) if not any(number.shows(cell) for cell in cells)]
+        problems += [f"page {page['number']}: {number.text}" for number in _without_ticks(untraced, ticks)]
     return problems
 
 
@@ -87,15 +84,19 @@ def different_numbers(run_dir: Path) -> list[str]:
         return [f"zh has {len(texts['zh'])} pages, en has {len(texts['en'])}"]
     problems = []
     for i, page in enumerate(decks["zh"].content["pages"]):
-        sides = {}
+        sides, ticks = {}, Counter()
         for locale, deck in decks.items():
             own = deck.content["pages"][i]
             known = _dates(run, list(run.results))
-            sides[locale] = _split_dates(_without(texts[locale][i], tick_texts(deck, own)), known)
+            own_ticks, words = _ticks(tick_texts(deck, own))
+            ticks += own_ticks
+            sides[locale] = _split_dates(_without(texts[locale][i], words), known)
         dates = [Counter(date for _, date in sides[locale][0]) for locale in ("zh", "en")]
         if dates[0] != dates[1]:
             problems.append(f"page {i + 1} ({page['id']}): dates {dates[0] - dates[1]} against {dates[1] - dates[0]}")
         alone = _unmatched(list(numbers(sides["zh"][1])), list(numbers(sides["en"][1])))
+        written = list(_written(run, page))  # an analyst's own sentences say in each language what they like
+        alone = [number for number in _without_ticks(alone, ticks) if not any(number.shows(x) for x in written)]
         problems += [f"page {i + 1} ({page['id']}): {number.text}" for number in alone]
     return problems
 
@@ -177,6 +178,32 @@ def _text_problems(where: str, page: Mapping[str, Any], reading_chars: int) -> I
         yield f"{where}: more than {reading_chars} characters in a line of the reading: {reading['lines']}"
 
 
+def _ticks(texts: list[str]) -> tuple[Counter, list[str]]:
+    """Divide axis labels into numbers, which other texts of the page may hold too, and words."""
+    plain = [text for text in texts if re.fullmatch(r"[−-]?[\d,.]+%?", text)]
+    return Counter(plain), [text for text in texts if text not in plain]
+
+
+def _without_ticks(found: list[Number], ticks: Counter) -> list[Number]:
+    """Drop, each once, the numbers that an axis shows."""
+    left, kept = ticks.copy(), []
+    for number in found:
+        digits = number.text.strip().split()[0]  # the unit of an axis may follow its last label
+        if left[digits] > 0:
+            left[digits] -= 1
+        else:
+            kept.append(number)
+    return kept
+
+
+def _written(run: Run, page: Mapping[str, Any]) -> Iterator[float]:
+    """Yield the numbers in the sentences of the page's table."""
+    own = page["id"].split(".")[0]
+    for table in _tables_behind(run.results[own], page) if own in run.results else ():
+        for row in run.rows(own, table):
+            yield from (number.value for value in row.values() if isinstance(value, str) for number in numbers(value))
+
+
 def _cells(run: Run, notebooks: list[str], page: Mapping[str, Any]) -> Iterator[float]:
     for notebook in notebooks:
         results = run.results[notebook]
@@ -187,6 +214,7 @@ def _cells(run: Run, notebooks: list[str], page: Mapping[str, Any]) -> Iterator[
                     yield float(value)
         for table in _tables_behind(results, page):
             for row in run.rows(notebook, table):
+                yield from (n.value for value in row.values() if isinstance(value, str) for n in numbers(value))
                 yield from (
                     float(value)
                     for value in row.values()
@@ -225,6 +253,7 @@ def _fixed_texts(run: Run, page: Mapping[str, Any]) -> list[str]:
     fixed = [plan["file"], plan["sha256"][:16], plan["sha256"][:8], plan["scenario"] or "", *plan["title"].values()]
     for results in run.results.values():
         fixed += [str(results["seed"]), *(f"{name} {version}" for name, version in results["versions"].items())]
+        fixed += results["versions"].values()
     return [text for text in fixed if text]
 
 
@@ -239,7 +268,7 @@ def _dates(run: Run, notebooks: list[str]) -> set[str]:
         months = {metric["value"] for metric in results["metrics"] if metric["unit"] == "month"}
         for table in results["tables"]:
             for row in run.rows(notebook, table["id"]):
-                months |= {value for key, value in row.items() if "month" in key and isinstance(value, (int, float))}
+                months |= {row[key] for key, unit in table["units"].items() if unit == "month" and row[key] is not None}
                 dates |= {str(value)[:length] for value in row.values() for length in (7, 10) if _is_day(value)}
         dates |= {month_day(plan, month).isoformat()[:7] for month in months if not is_missing(month)}
     return dates

@@ -22,11 +22,8 @@ from planlib.report.charts.base import (
     LIVE,
     RED,
     WHITE,
-    Scale,
     canvas,
-    on_fill,
     panel,
-    scale_of,
     styled,
     width_of,
     write,
@@ -73,30 +70,20 @@ def _stacks(figure: Figure, data: BudgetSplit, words: Words) -> None:
     names = [words.pick(name) for name in data.names]
     room = max(width_of(name, 9.5, "Medium") for name in names) + 10
     totals = quarters.sum(axis=1)
-    scale = _money_scale(float(totals.max()), words)
-    write(figure, 0, 8, words.text("budget.charts.by_quarter", unit=scale.unit), size=10, weight="Bold", colour=INK)
-    ax = panel(figure, room, 44, _RIGHT - 28 - room, 256, xlim=(0, len(quarters)), ylim=(0, float(totals.max()) * 1.02))
-    height = totals.max() * 1.02
+    write(figure, 0, 8, words.text("budget.charts.by_quarter"), size=10, weight="Bold", colour=INK)
+    most = float(totals.max()) * 1.02
+    ax = panel(figure, room, 44, _RIGHT - 22 - room, 256, xlim=(0, len(quarters)), ylim=(0, most))
     for k, name in enumerate(names):
         below = quarters[:, :k].sum(axis=1)
         fill = CATEGORIES[k % len(CATEGORIES)]
         ax.bar(np.arange(len(quarters)) + 0.5, quarters[:, k], 0.66, bottom=below, color=fill, ec=WHITE, lw=0.8)
-        for q in range(len(quarters)):
-            if quarters[q, k] / height * 256 >= 12:
-                middle = below[q] + quarters[q, k] / 2
-                write(ax, q + 0.5, middle, scale.write(quarters[q, k]), size=9, colour=on_fill(fill), ha="center")
         write(ax, 0, below[0] + quarters[0, k] / 2, name, size=9.5, weight="Medium", ha="right", dx=-2)
     for q, total in enumerate(totals):
-        write(ax, q + 0.5, total, scale.write(total), size=10, weight="Bold", colour=INK, ha="center", dy=9)
+        shown = words.number(float(total), "CNY")
+        write(ax, q + 0.5, total, shown, size=8.5, weight="Medium", colour=INK, ha="center", dy=9)
         label = words.text("budget.charts.quarter", n=words.number(q + 1, "number"))
         write(ax, q + 0.5, 0, label, size=9, ha="center", dy=-12)
     ax.axhline(0, color=INK3, linewidth=0.8)
-
-
-def _money_scale(highest: float, words: Words) -> Scale:
-    """Return the scale of an amount column: one decimal where whole steps would hide the differences."""
-    scale = scale_of(highest, "CNY", words)
-    return Scale(scale.factor, scale.unit, 1 if highest / scale.factor < 100 else 0)
 
 
 def _bands(figure: Figure, data: BudgetSplit, words: Words) -> None:
@@ -104,16 +91,16 @@ def _bands(figure: Figure, data: BudgetSplit, words: Words) -> None:
     rows = len(data.names)
     names = [words.pick(name) for name in data.names]
     name_room = max([84.0, *(width_of(name, 11, "Bold") + 14 for name in names)])
-    left, width = _RIGHT + name_room, LIVE - _RIGHT - name_room - 146
+    left, width = _RIGHT + name_room, LIVE - _RIGHT - name_room - 156
     most = float(data.high.max())
     ax = panel(figure, left, 44, width, 256, xlim=(0, most * 1.04), ylim=(rows, 0))
-    scale = _money_scale(float(data.money_cny.max()), words)
-    for x, text, colour in ((LIVE - 66, words.text("budget.charts.share"), BLUE), (LIVE, scale.unit, INK2)):
+    money = words.text("budget.charts.money")
+    for x, text, colour in ((LIVE - 76, words.text("budget.charts.share"), BLUE), (LIVE, money, INK2)):
         write(figure, x, 32, text, size=9, weight="Medium", colour=colour, ha="right")
     step = 0.1 if most > 0.25 else 0.05
     for x in np.arange(0, most * 1.04, step):
         ax.axvline(x, color=GRID, linewidth=0.8, zorder=0.5)
-        write(ax, x, rows, f"{x * 100:.0f}", size=8.5, colour=INK3, ha="center", dy=-10)
+        write(ax, x, rows, f"{x * 100:.0f}", size=8.5, colour=INK3, ha="center", dy=-10, tick=True)
     for k in range(rows):
         _band_row(figure, ax, data, k, words, names[k])
         place = 44 + (k + 0.5) * 256 / rows
@@ -127,12 +114,13 @@ def _bands(figure: Figure, data: BudgetSplit, words: Words) -> None:
             colour=BLUE,
             ha="right",
         )
-        write(figure, LIVE, place, scale.write(data.money_cny[k]), size=10.5, colour=INK, ha="right")
+        shown = words.number(float(data.money_cny[k]), "CNY")
+        write(figure, LIVE, place, shown, size=10.5, colour=INK, ha="right")
 
 
 def _band_row(figure: Figure, ax, data: BudgetSplit, k: int, words: Words, name: str) -> None:
     place = 44 + (k + 0.5) * 256 / len(data.names)
-    band = f"{data.low[k] * 100:g}–{data.high[k] * 100:g}%"
+    band = "–".join(words.number(float(edge[k]), "ratio") for edge in (data.low, data.high))
     write(figure, _RIGHT, place - 7, name, size=11, weight="Bold", colour=INK)
     write(figure, _RIGHT, place + 8, words.text("budget.charts.band", band=band), size=9)
     ax.add_patch(Rectangle((data.low[k], k + 0.22), data.high[k] - data.low[k], 0.56, fc=BLUES[0], ec="none"))

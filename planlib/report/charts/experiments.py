@@ -69,7 +69,7 @@ def weeks(data: PlannedTests, words: Words) -> Figure:
     for x in ticks(0, most):
         if x <= most:
             ax.axvline(x, color=GRID, linewidth=0.8, zorder=0.5)
-            write(ax, x, rows, f"{x:g}", size=8.5, colour=INK3, ha="center", dy=-11)
+            write(ax, x, rows, f"{x:g}", size=8.5, colour=INK3, ha="center", dy=-11, tick=True)
     for k in range(rows):
         late = data.weeks[k] > data.limit_weeks
         place = _TOP + (k + 0.5) * pitch
@@ -117,7 +117,7 @@ def _effect_panel(figure, data: PlannedTests, k: int, words: Words, box, highest
     for value in ticks(0, highest, most=4):
         if value <= highest * 1.001:
             ax.axhline(value, color=GRID, linewidth=0.8, zorder=0.5)
-            write(ax, 0.5, value, f"{value * 100:g}", size=8.5, colour=INK3, ha="right", dx=-5)
+            write(ax, 0.5, value, f"{value * 100:g}", size=8.5, colour=INK3, ha="right", dx=-5, tick=True)
     ax.axhline(0, color=INK3, linewidth=0.8)
     run = np.arange(1, length + 1)
     ax.plot(run, np.abs(data.achievable[k]), color=BLUE, linewidth=2)
@@ -129,4 +129,4 @@ def _effect_panel(figure, data: PlannedTests, k: int, words: Words, box, highest
         ax.plot([data.weeks[k]], [wanted], marker="o", markersize=6, color=BLUE, mec="white", zorder=5)
     for week, side in ((1, "left"), (length // 2, "center"), (length, "right")):
         edge = {"left": 0.5, "center": week, "right": length + 0.5}[side]
-        write(ax, edge, 0, words.number(week, "weeks"), size=8.5, colour=INK2, ha=side, dy=-11)
+        write(ax, edge, 0, words.number(week, "weeks"), size=8.5, colour=INK2, ha=side, dy=-11, tick=True)
