@@ -64,8 +64,9 @@ def assumptions(plan: Plan, *, grouped: bool = False) -> list[dict[str, Any]]:
     """Return a row, as `rows` describes it, for everything that the plan assumes.
 
     Args:
-        grouped: figures of one kind (of experiments, roles, paid channels) share a row with their range; `count` says how many.
-            Task durations and the chances of risks always do: they are estimates, whatever document names the task.
+        grouped: figures of one kind (of experiments, roles, paid channels) share a row with their range; `count`
+            says how many. Task durations and the chances of risks always do: they are estimates, whatever
+            document names the task.
     """
     every = [_row(plan, path, leaf) for path, leaf in leaves(plan.model) if leaf.source == "assumption"]
     if grouped:
