@@ -35,6 +35,8 @@ class Said:
         statement: as worded.
         metric: what the catalogue says of its metric.
         typed: its level as typed, "" when unknown.
+        unit: of its level.
+        is_level: whether it gives a level of the metric itself, not a lift, a multiple or nothing.
     """
 
     plan: str
@@ -42,21 +44,14 @@ class Said:
     kind: str
     statement: Statement
     metric: Metric
-    typed: str = ""
+    typed: str
+    unit: str
+    is_level: bool
 
     @property
     def id(self) -> str:
         """The statement's own id, else its path."""
         return self.statement.id or self.path
-
-    @property
-    def unit(self) -> str:
-        return self.statement.unit or self.metric.unit
-
-    @property
-    def is_level(self) -> bool:
-        """Whether it gives a level of the metric itself, not a lift, a multiple or nothing."""
-        return self.statement.operation is not None and self.unit == self.metric.unit
 
     @property
     def value(self) -> float:
@@ -131,6 +126,13 @@ class View:
             found += _said(self.benchmarks, "", {})
         return tuple(found)
 
+    @cached_property
+    def _by_metric(self) -> dict[str, list[Said]]:
+        found: dict[str, list[Said]] = {}
+        for said in self.said:
+            found.setdefault(said.metric.id, []).append(said)
+        return found
+
     def of(
         self, *metrics: str, kinds: Iterable[str] | None = None, plan: str | None = None, level: bool = True
     ) -> list[Said]:
@@ -143,9 +145,10 @@ class View:
             level: only levels in the metric's own unit.
         """
         wanted = set(metrics)
+        listed = self._by_metric.get(metrics[0], ()) if len(wanted) == 1 else self.said
         return [
             said
-            for said in self.said
+            for said in listed
             if (not wanted or said.metric.id in wanted)
             and (kinds is None or said.kind in kinds)
             and (plan is None or said.plan == plan)
@@ -171,5 +174,7 @@ def _said(model, plan_id: str, typed) -> Iterator[Said]:
         if isinstance(leaf, Statement):
             section = path.partition(".")[0].partition("[")[0]
             kind = _KIND_OF_PATH.get(section, OTHER)
-            digits = typed.get(f"{path}.{leaf.operation}", "")
-            yield Said(plan_id, path, kind, leaf, known[leaf.metric], digits)
+            operation, metric = leaf.operation, known[leaf.metric]
+            unit = leaf.unit or metric.unit
+            is_level = operation is not None and unit == metric.unit
+            yield Said(plan_id, path, kind, leaf, metric, typed.get(f"{path}.{operation}", ""), unit, is_level)

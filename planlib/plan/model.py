@@ -279,8 +279,7 @@ class Statement(Sourced):
     @property
     def operation(self) -> str | None:
         """Which of the six comparisons the statement makes; None when it gives no number."""
-        found = [name for name in OPERATIONS if getattr(self, name) is not None]
-        return found[0] if found else None
+        return next((name for name in OPERATIONS if getattr(self, name) is not None), None)
 
     @property
     def level(self) -> float | tuple[float, float] | None:
