@@ -342,7 +342,7 @@ def test_decisions_before_data(tiny, first, fires):
 
 # ---- small parts
 def test_total_goes_on_with_the_average_of_the_last_year():
-    assert_allclose(total_to(30, np.array([1.0] * 12 + [0.5, 1.5] * 6)), 30.0)
+    assert_allclose(total_to(30, np.array([0.0] * 12 + [0.5, 1.5] * 6)), 18.0)
     assert_allclose(total_to(6, np.ones(12), kept=0.92), stock_at(6, adds=1, churn=0.08))
     assert_allclose(
         total_to(6, np.ones(12), kept=0.92, late=True), stock_at(6, adds=1, churn=0.08, applied="after_adds")

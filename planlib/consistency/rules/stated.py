@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 from planlib.consistency.finding import Figure
 from planlib.consistency.view import GOAL, LIMIT, OTHER, Said, View
-from planlib.core.metrics import Metric
 
 OWN = (GOAL, LIMIT, OTHER)
 _DIGITS = 3
@@ -96,11 +95,6 @@ def _rounded(value: float, towards: Callable[[float], int]) -> float:
     nearest = round(scaled)
     whole_number = nearest if abs(scaled - nearest) < 1e-6 else towards(scaled)
     return round(whole_number / scale, max(power, 0))
-
-
-def shares_base(one: Metric, other: Metric) -> bool:
-    """Whether both are divided by the same thing, as the catalogue states it."""
-    return one.denominator is not None and one.denominator == other.denominator
 
 
 def users(value: float) -> Figure:
