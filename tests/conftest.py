@@ -1,10 +1,11 @@
-"""What every test stands on: no network, one BLAS thread, long checks only when asked for."""
+"""What every test stands on: no network, one BLAS thread, the same examples each time, long checks when asked for."""
 
 import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 NO_NETWORK = Path(__file__).parent / "no_network"
@@ -28,6 +29,13 @@ GUARD.install()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long checks too (or set PLANLIB_FULL=1)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis try the same examples at every run; with --full new ones."""
+    hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+    hypothesis.settings.register_profile("full", deadline=None, print_blob=True)
+    hypothesis.settings.load_profile("full" if config.getoption("--full") else "repeatable")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
