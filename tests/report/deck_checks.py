@@ -30,6 +30,7 @@ _NUMBER = re.compile(
 )
 _SCALES = {"%": 0.01, "万": 1e4, "亿": 1e8, "k": 1e3, "m": 1e6, "bn": 1e9}
 _SCALES |= dict.fromkeys(("个百分点", "points", "point"), 0.01)
+_LAST_MONTH = 600  # of any plan
 _TARGET_LINE = 100.0  # "target = 100": how the target table is read, not a result
 _TICKS = ("xtick", "ytick", "tick")
 
@@ -268,10 +269,14 @@ def _dates(run: Run, notebooks: list[str]) -> set[str]:
         months = {metric["value"] for metric in results["metrics"] if metric["unit"] == "month"}
         for table in results["tables"]:
             for row in run.rows(notebook, table["id"]):
-                months |= {row[key] for key, unit in table["units"].items() if unit == "month" and row[key] is not None}
+                months |= {value for key, value in row.items() if "month" in key and _is_month(value)}
                 dates |= {str(value)[:length] for value in row.values() for length in (7, 10) if _is_day(value)}
         dates |= {month_day(plan, month).isoformat()[:7] for month in months if not is_missing(month)}
     return dates
+
+
+def _is_month(value: object) -> bool:
+    return isinstance(value, (int, float)) and 1 <= value <= _LAST_MONTH
 
 
 def _is_day(value: object) -> bool:
