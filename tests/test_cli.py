@@ -48,7 +48,7 @@ def test_every_command_and_option_is_documented(readme):
         if found := re.match(r"\| `planlib (\w+)[^`]*` \|[^|]*\| `([^`]*)` \|", line):
             rows[found[1]] = set(found[2].split())
     stated = {
-        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")} - {"--help"}
+        name: {opt for parameter in command.params for opt in parameter.opts if opt.startswith("--")} - {"--help"}
         for name, command in COMMANDS.items()
     }
     assert rows == stated

@@ -116,7 +116,8 @@ def _entry(finding: Finding, w: Words):
     yield f"      {finding.sentence(w)}"
     told = [_repair(repair, w) for repair in finding.repairs]
     if told:
-        yield f"      {w.text(f'consistency.repairs.{finding.level}', repairs=w.text('consistency.semicolon').join(told))}"
+        repairs = w.text("consistency.semicolon").join(told)
+        yield f"      {w.text(f'consistency.repairs.{finding.level}', repairs=repairs)}"
 
 
 def _repair(repair: Repair, w: Words) -> str:

@@ -89,8 +89,8 @@ def precision(value: float, typed: str = "", unit: str = "") -> float:
     The third significant digit, or the last decimal typed if that is coarser; a share is stated at least to
     the per cent, since 50 % may be typed 0.5.
 
-    >>> precision(1_234_567.0), precision(4.5, "4.5"), precision(0.5, "0.5", "ratio"), precision(0.125, "0.125", "ratio")
-    (10000.0, 0.1, 0.01, 0.001)
+    >>> precision(1_234_567.0), precision(4.5, "4.5"), precision(0.5, "0.5", "ratio")
+    (10000.0, 0.1, 0.01)
     """
     if not math.isfinite(value) or value == 0:
         return 0.0

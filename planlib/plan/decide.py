@@ -11,7 +11,10 @@ from typing import Any
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
 
-_HEAD = "# 由 planlib 写入，最后并入方案；删行即撤销。\n# Written by planlib, merged into the plan last; delete rows to undo.\n"
+_HEAD = (
+    "# 由 planlib 写入，最后并入方案；删行即撤销。\n"
+    "# Written by planlib, merged into the plan last; delete rows to undo.\n"
+)
 
 
 def adopted_path(plan_file: str | Path) -> Path:

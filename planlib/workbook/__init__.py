@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["start"]
+__all__ = ["start"]  # noqa: F822 - see __getattr__
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,1 @@
-"""Reference cases of independent solvers and published tables, mapped onto planlib: `python -m tests.reference FILE`."""
+"""Reference cases of independent solvers and published tables: `python -m tests.reference FILE`."""

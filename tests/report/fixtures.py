@@ -182,7 +182,8 @@ def build_run(
     _budget(folder / "30_budget_allocation", plan)
     _milestones(folder / "50_milestone_plan", plan)
     order = [path.parent.name for path in sorted(folder.glob("*/results.json"))]
-    (folder / "manifest.json").write_text(json.dumps({"plan": plan, "steps": [{"notebook": name} for name in order]}), encoding="utf-8")
+    manifest = {"plan": plan, "steps": [{"notebook": name} for name in order]}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
 
