@@ -42,6 +42,11 @@ def test_result_against_its_means(tiny, due, means, level):
     assert [f.level for f in found] == ([level] if level else [])
 
 
+def test_other_milestones_are_no_means(tiny):
+    rows = [row("goal", 4, deadline_of="roi"), row("tools", 6, enables=["conversion_rate"])]
+    assert not list(precedence(View([with_rows(tiny, *rows)])))
+
+
 def test_result_repaired_by_the_month_named(tiny):
     rows = [row("goal", 4, deadline_of="roi"), row("tools", 6, enables=["roi"])]
     (found,) = precedence(View([with_rows(tiny, *rows)]))
@@ -71,7 +76,7 @@ def test_one_thing_due_twice_in_two_plans(tiny):
     (found,) = precedence(View([one, other]))
     assert found.level == "strain"
     assert found.figures["slip"].value == 1
-    same = with_rows(tiny, row("b", 2, "data_platform_done"), id="other")
+    same = with_rows(tiny, row("b", 2, "data_platform_done"), row("c", 5, "data_platform_done"), id="other")
     assert not list(precedence(View([one, same])))
 
 
@@ -85,8 +90,8 @@ def test_share_that_n_cannot_make(tiny, cases):
     assert_allclose(found.extra["all_together"], 0.95**12)
     elsewhere = [both[0] | {"scope": "another"}, both[1]]
     assert not list(lattice(View([plan], cases(cases=elsewhere))))
-    possible = [both[0], both[1] | {"equals": 0.917}]
-    assert not list(lattice(View([plan], cases(cases=possible))))
+    for possible in (0.917, 0.92):  # 11 of 12, to the per cent
+        assert not list(lattice(View([plan], cases(cases=[both[0], both[1] | {"equals": possible}]))))
 
 
 def rhythm(*rows):

@@ -129,15 +129,18 @@ def test_cap_on_cac_by_what_it_counts(tiny, cases, figures):
 def test_labour_in_gmv_against_returns(tiny, cases):
     plan = tiny(budget__bands=bands(labour=(0.4, 0.5)))
 
-    def found(roi):
+    def found(roi, cap=0.05):
         rows = [
-            {"id": "cap", "metric": "labour_share_of_gmv", "at_most": 0.05},
+            {"id": "cap", "metric": "labour_share_of_gmv", "at_most": cap},
             {"id": "roi", "metric": "roi", "equals": roi},
         ]
         return list(ratio_chain(View([plan], cases(cases=rows))))
 
     assert [f.level for f in found(3)] == ["strain"]
     assert not found(7)  # net 7 is GMV of 8 budgets
+    enough = found(3)[0].repairs[0].to.value
+    assert not found(3, enough)
+    assert found(3, enough * 0.98)
 
 
 def test_productivity(tiny, cases):
