@@ -107,7 +107,7 @@ def _active_shares(view: View, plan: Plan) -> list[Said]:
 # ---- users per operator ----------------------------------------------------------------------------------------------
 def _users(view: View, plan: Plan, crew: _Crew) -> Iterator[Finding]:
     loads, stocks, shares = _loads(view, plan), _stocks(view, plan), _active_shares(view, plan)
-    if not loads or not stocks:
+    if not loads or not stocks or not loads[0].value:
         return
     load = loads[0]
     counts = next((s.statement.counts for s in loads if s.statement.counts), None)
@@ -337,7 +337,10 @@ def _peak(view: View, plan: Plan, crew: _Crew) -> Iterator[Finding]:
         manages = crew.high * welcome.span[1] * 60 / handling.value if handling else crew.high
         if inside <= manages:
             continue
-        extra = {"joins_in_window": inside, "months_of_intake": peak.span[0] / usual.value if usual else math.nan}
+        extra = {
+            "joins_in_window": inside,
+            "months_of_intake": peak.span[0] / (usual.value or math.nan) if usual else math.nan,
+        }
         yield made(
             "R07",
             STRAIN,

@@ -330,12 +330,12 @@ def _unknown_references(view: View) -> Iterator[Finding]:
     for (plan, metric_id, value), said in found.items():
         levels = [s.value for s in view.goals(metric_id, plan=plan) if s.statement.population is None]
         figures = {"multiple": multiple(value)}
-        if levels:
+        if levels and value:
             figures["implied"] = Figure(levels[0] / value, metric(metric_id).unit)
         yield Finding(
             "R03",
             QUESTION,
-            "rules_sets.R03.reference_implied" if levels else "rules_sets.R03.reference",
+            "rules_sets.R03.reference_implied" if "implied" in figures else "rules_sets.R03.reference",
             figures,
             ids(*said),
             sections(*said),

@@ -149,7 +149,7 @@ def _reach_extra(view, plan, metrics, path: Intake, goal: Said, base: Amount) ->
     due, wanted = goal.statement.by_month, goal.span[0]
     weight = total_to(due, path.shape)
     needed = (wanted - base.value) / weight if weight else math.inf
-    extra = {"needed_intake": needed, "needed_multiple": needed / path.amount.value}
+    extra = {"needed_intake": needed, "needed_multiple": needed / (path.amount.value or math.nan)}
     extra["opening_needed"] = wanted - path.amount.value * weight
     lost = loss(view, plan, stock)
     if lost is not None:
@@ -197,7 +197,7 @@ def _calendar(view, plan, metrics, path: Intake, goals: list[Said]) -> Iterator[
     if found is None:
         return
     start, stage = found
-    if not path.shape[: start - 1].any():
+    if not path.shape[: start - 1].any() or not path.amount.value:
         return
     for goal in goals:
         due, wanted, base = goal.statement.by_month, goal.span[0], opening(view, plan, stock, goal)
@@ -283,6 +283,8 @@ def _limit(adds: float, path: Intake, lost: Loss, churn: float) -> float:
 
 def _ceiling(view, plan, stock: Metric, path: Intake, lost: Loss) -> Iterator[Finding]:
     churn, adds = lost.monthly(lost.period or "month"), path.amount.value
+    if not churn:
+        return  # nothing is lost: what intake alone reaches is R01
     ceiling = _limit(adds, path, lost, churn)
     short = []
     for goal in _dated_goals(view, plan, stock):

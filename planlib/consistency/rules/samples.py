@@ -63,6 +63,7 @@ def _baselines(view: View, plan: Plan) -> Iterator[Finding]:
         most, fewest = max(sizes, key=lambda x: x[1]), min(sizes, key=lambda x: x[1])
         if most[1] <= a_month or not a_month:
             continue
+        lift_needed = _lift_that_fits(most[0].value, a_month)
         yield made(
             "R21",
             STRAIN,
@@ -80,7 +81,7 @@ def _baselines(view: View, plan: Plan) -> Iterator[Finding]:
             names={"metric": {"metric": said.metric.id}},
             repairs=(
                 Repair("baseline", f"experiments.{_experiment(plan, said.metric.id)}.baseline.value"),
-                Repair("smallest_effect", "", ratio(_lift_that_fits(most[0].value, a_month))),
+                Repair("smallest_effect", "", ratio(lift_needed) if math.isfinite(lift_needed) else None),
             ),
             cost=1 - a_month / most[1],
             extra=_size_extra(view, said, sizes, fewest[0].value),

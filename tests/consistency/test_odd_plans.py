@@ -1,0 +1,42 @@
+"""No single odd figure of a shipped plan stops the check, and every sentence can be said in both languages."""
+
+from pathlib import Path
+
+import pytest
+
+from planlib.consistency.check import check
+from planlib.consistency.view import View
+from planlib.core.errors import InputError
+from planlib.core.words import words
+from planlib.plan import load_benchmarks, load_plan
+
+ROOT = Path(__file__).parents[2]
+PLANS = ("wechat_platform", "private_domain_2026")
+INPUTS = (
+    "users.churn",
+    "users.waking",
+    "users.staying_active",
+    "users.conversion",
+    "baseline.opening_users",
+    "budget.total",
+)
+
+
+@pytest.fixture(scope="module")
+def benchmarks():
+    return load_benchmarks(ROOT / "params" / "benchmarks.yaml")
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("value", ["0", "1", "1e9"])
+def test_extremes_of_every_goal_and_input(name, value, benchmarks):
+    file = ROOT / "params" / f"{name}.yaml"
+    places = [f"targets.{goal.id}.{goal.operation}" for goal in load_plan(file).targets]
+    for place in [*places, *(f"{path}.value" for path in INPUTS)]:
+        try:
+            plan = load_plan(file, sets=[f"{place}={value}"])
+        except InputError:
+            continue  # refused by its unit
+        for finding in check(View([plan], benchmarks)).open:
+            for locale in ("zh", "en"):
+                assert finding.sentence(words(locale))
