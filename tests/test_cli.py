@@ -114,3 +114,10 @@ def test_doctor_finds_this_desk_fit(monkeypatch, capsys):
     status, out, _ = call(monkeypatch, capsys, "doctor", "--locale", "en")
     assert status == 0, out
     assert "3 of 3" in out
+
+
+def test_an_output_folder_that_can_be_none_is_told(home, monkeypatch, capsys):
+    (home / "taken").write_text("a file", encoding="utf-8")
+    monkeypatch.setattr("planlib.workbook.job.project_root", lambda: ROOT)
+    status, _, err = call(monkeypatch, capsys, "run", "params/wechat_platform.yaml", "--out", "taken")
+    assert status == 1 and "--out DIR" in err and "Traceback" not in err

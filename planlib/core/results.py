@@ -60,13 +60,13 @@ def write(path: str | Path, results: Mapping[str, Any]) -> None:
     write_whole(path, content + "\n")
 
 
-def write_whole(path: str | Path, content: str) -> None:
-    """Write a text file through a neighbour, so that readers never see half of it."""
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write a file through a neighbour, so that readers never see half of it; text in UTF-8 with plain line feeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.write_text(content, encoding="utf-8", newline="\n")
+        beside.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

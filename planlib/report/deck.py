@@ -7,7 +7,6 @@ Reads only what the notebooks recorded (results.json, tables, charts) and the pl
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,10 +66,12 @@ def make_decks(
     written = []
     for deck in decks:
         sources = _sources(deck)
-        written.append(_write_whole(folder / f"{deck.name}.pdf", _compile(sources, pdf=True)[0]))
+        written.append(folder / f"{deck.name}.pdf")
+        res.write_whole(written[-1], _compile(sources, pdf=True)[0])
         if png_dir is not None:
             for page, picture in zip(deck.content["pages"], _compile(sources, pdf=False), strict=True):
-                written.append(_write_whole(Path(png_dir) / f"{deck.name}-{int(page['number']):02d}.png", picture))
+                written.append(Path(png_dir) / f"{deck.name}-{int(page['number']):02d}.png")
+                res.write_whole(written[-1], picture)
     return written
 
 
@@ -208,15 +209,3 @@ def _compile(sources: dict[str, bytes], *, pdf: bool) -> list[bytes]:
     )
     made = typst.compile(sources, font_paths=[str(fonts.FOLDER)], ignore_system_fonts=True, **options)
     return made if isinstance(made, list) else [made]
-
-
-def _write_whole(path: Path, content: bytes) -> Path:
-    """Write a file through a neighbour, so that nobody meets half a deck."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path

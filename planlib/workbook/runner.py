@@ -98,7 +98,7 @@ def run(
     _check(plan, locale=locale, jobs=jobs, timeout=timeout, out=out)
     plan_dir = out / plan.id
     try:
-        plan_dir.mkdir(parents=True, exist_ok=True)
+        _make(plan_dir)
         held = lock.hold(plan_dir, wait_seconds=wait_seconds, on_wait=lambda holder: progress(Waiting(holder)))
         with held, Ledger(out) as ledger:
             recover(plan_dir, ledger)
@@ -122,6 +122,14 @@ def run(
         if isinstance(error, PermissionError):
             raise RunError("no_permission", folder=error.filename or plan_dir) from error
         raise
+
+
+def _make(folder: Path) -> None:
+    """Make the plan's folder; a place that can hold none is told like one that may not be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise RunError("no_permission", folder=error.filename or folder) from error
 
 
 def cores() -> int:

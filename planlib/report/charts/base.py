@@ -21,7 +21,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import io
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +38,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text as TextArtist
 
 from planlib.core.errors import InputError, Problem
+from planlib.core.results import write_whole
 from planlib.core.words import Words
 from planlib.report import fonts
 
@@ -96,15 +96,7 @@ def save_svg(figure: Figure, path: str | Path) -> None:
     Raises:
         InputError: the fonts lack a character of one of its texts.
     """
-    content = svg(figure)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, svg(figure))
 
 
 def svg(figure: Figure) -> bytes:
