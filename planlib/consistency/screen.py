@@ -122,10 +122,11 @@ def _entry(finding: Finding, w: Words):
 
 def _repair(repair: Repair, w: Words) -> str:
     name = w.text(f"consistency.parameter.{repair.parameter}")
+    bare = name.strip()
     if repair.to is not None:
         return w.text("consistency.repair.to", name=name, value=_shown(repair.to, w))
     if repair.ceiling is not None:
-        return w.text("consistency.repair.ceiling", name=name, value=_shown(repair.ceiling, w))
+        return w.text("consistency.repair.ceiling", name=bare, value=_shown(repair.ceiling, w))
     return w.text("consistency.repair.none", name=name)
 
 
