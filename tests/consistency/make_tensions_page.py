@@ -1,4 +1,4 @@
-"""Write docs/tensions.md: how each of the 80 listed places surfaces. `python -m tests.consistency.make_tensions_page`."""
+"""Write docs/tensions.md: how each of the 80 places surfaces. `python -m tests.consistency.make_tensions_page`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HEAD = """# How the 80 listed places surface
 
 Two source documents, 80 places where their figures strain or contradict each other. Each is found from the shipped
 plan files and benchmarks by a general rule (`planlib/consistency/rules/`); no rule knows an entry. The last column is
-the finding that overlaps most with the entry's figures, as `planlib check params/wechat_platform.yaml
+the finding, or findings, that overlap most with the entry's figures, as `planlib check params/wechat_platform.yaml
 params/private_domain_2026.yaml --all --locale en` prints it.
 
 | entry | listed as | rule | found as | finding |
@@ -47,24 +47,27 @@ def findings() -> tuple[Finding, ...]:
     return check(View(plans, load_benchmarks(params / "benchmarks.yaml"))).open
 
 
-def surfaces(entry: dict, found: tuple[Finding, ...]) -> Finding | None:
-    """Return the finding of the entry's rule, at a fitting level, that overlaps most with its facts; None without any."""
+def surfaces(entry: dict, found: tuple[Finding, ...]) -> list[Finding]:
+    """Return the findings of the entry's rule, at a fitting level, that overlap most with its facts."""
     facts, levels = set(entry["facts"]), FITTING[entry["type"]]
     fitting = [f for f in found if f.rule == RULE_OF[entry["id"]] and f.level in levels and facts & set(f.statements)]
-    return max(fitting, key=lambda f: (_overlap(facts, set(f.statements)), f.id), default=None)
+    most = max((_overlap(facts, finding) for finding in fitting), default=0.0)
+    return [finding for finding in fitting if _overlap(facts, finding) == most]
 
 
-def _overlap(facts: set[str], statements: set[str]) -> float:
-    return len(facts & statements) / len(facts | statements)
+def _overlap(facts: set[str], finding: Finding) -> float:
+    named = {statement for statement in finding.statements if "." not in statement}  # others are places of a plan
+    return len(facts & named) / len(facts | named)
 
 
 def page() -> str:
     """Return the page."""
     found, w, rows = findings(), words("en"), []
     for entry in listed():
-        finding = surfaces(entry, found)
-        told = ("", "not found") if finding is None else (finding.level, finding.sentence(w).replace("|", "/"))
-        rows.append(f"| {entry['id']} | {entry['type']} | {RULE_OF[entry['id']]} | {told[0]} | {told[1]} |")
+        best = surfaces(entry, found)
+        level = best[0].level if best else "not found"
+        told = "<br>".join(finding.sentence(w).replace("|", "/") for finding in best)
+        rows.append(f"| {entry['id']} | {entry['type']} | {RULE_OF[entry['id']]} | {level} | {told} |")
     return _HEAD + "\n".join(rows) + "\n"
 
 
