@@ -106,7 +106,7 @@ def _bands(figure: Figure, data: BudgetSplit, words: Words) -> None:
         place = 44 + (k + 0.5) * 256 / rows
         write(
             figure,
-            LIVE - 66,
+            LIVE - 76,
             place,
             words.number(data.shares[k], "ratio"),
             size=11,
@@ -130,7 +130,9 @@ def _band_row(figure: Figure, ax, data: BudgetSplit, k: int, words: Words, name:
         ax.plot([edge, edge], [k + 0.22, k + 0.78], color=BLUES[3], linewidth=1)
     ax.plot([data.shares[k]], [k + 0.5], marker="D", markersize=6.5, color=BLUE, mec=WHITE, mew=0.8, zorder=5)
     if k:
-        ax.plot([-0.4, 1.6], [k, k], color=GRID, linewidth=0.8, clip_on=False, transform=ax.get_yaxis_transform())
+        box = ax.get_position()
+        ends = [(x / LIVE - box.x0) / box.width for x in (_RIGHT, LIVE)]
+        ax.plot(ends, [k, k], color=GRID, linewidth=0.8, clip_on=False, transform=ax.get_yaxis_transform())
 
 
 @dataclass(frozen=True, eq=False)
