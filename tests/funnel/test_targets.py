@@ -1,8 +1,5 @@
-"""Verdicts on targets, lifecycle stages, gap splits and ladders."""
+"""Verdicts on targets, lifecycle stages and gap splits."""
 
-import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from planlib.core.decompose import apportion, lmdi_by_name
+from planlib.core.decompose import lmdi_by_name
 from planlib.core.errors import InputError
 from planlib.funnel import targets as room
 from planlib.funnel.users import simulate_users
@@ -210,77 +207,3 @@ def test_bad_lifecycle(call, field):
     with pytest.raises(InputError) as caught:
         call()
     assert caught.value.problems[0].field == field
-
-
-# ladders
-
-
-@pytest.mark.parametrize("shape, opening", [("linear", 0.0), ("compound", 10_000.0)])
-def test_seed_ladder(shape, opening):
-    path = room.ladder({12: 1_000_000.0, 24: 2_000_000.0}, 24, opening=opening, shape=shape)
-    assert path[11] == 1_000_000 and path[23] == 2_000_000
-    assert (np.diff(path) >= 0).all()
-
-
-def test_ladder_by_hand():
-    assert_allclose(room.ladder({2: 30.0}, 3, opening=10.0), [20, 30, 30])
-    assert_allclose(room.ladder({2: 40.0}, 3, opening=10.0, shape="compound"), [20, 40, 40])
-    assert_allclose(room.ladder({4: 90.0}, 4, weights=[0, 0, 1, 2]), [0, 0, 30, 90])
-
-
-def test_ladder_may_be_whole_and_may_fall():
-    path = room.ladder({3: 100.0}, 3, whole=True)
-    assert_allclose(path, [33, 67, 100])
-    assert_allclose(room.ladder({1: 20.0, 3: 10.0}, 3, opening=30.0), [20, 15, 10])
-
-
-def test_growth():
-    growth = room.monthly_growth(200_000, 1_000_000, steps=12)
-    assert 200_000 * (1 + growth) ** 12 == pytest.approx(1_000_000)
-    assert room.annualise(growth) == pytest.approx(4.0)
-
-
-@pytest.mark.parametrize(
-    "change, field",
-    [
-        ({"goals": {}}, "goals"),
-        ({"goals": {13: 1.0}}, "goals"),
-        ({"goals": {2: -1.0}}, "goals[2]"),
-        ({"months": 0}, "months"),
-        ({"shape": "s"}, "shape"),
-        ({"shape": "compound"}, "opening"),
-        ({"weights": [1.0]}, "weights"),
-        ({"weights": [0.0] * 12}, "weights"),
-    ],
-)
-def test_bad_ladders(change, field):
-    arguments = {"goals": {12: 100.0}, "months": 12} | change
-    with pytest.raises(InputError) as caught:
-        room.ladder(arguments.pop("goals"), arguments.pop("months"), **arguments)
-    assert caught.value.problems[0].field == field
-
-
-def _reference():
-    folder = os.environ.get("PLANLIB_REFERENCE")
-    if not folder:
-        return [pytest.param(None, marks=pytest.mark.skip(reason="PLANLIB_REFERENCE names no folder"))]
-    cases = json.loads(Path(folder, "planning.json").read_text(encoding="utf-8"))["cases"]
-    kinds = ("ladder", "attribution")
-    return [pytest.param(case, id=case["id"]) for case in cases if case["kind"] in kinds]
-
-
-@pytest.mark.parametrize("case", _reference())
-def test_reference(case):
-    given, expected = case["input"], case["expected"]
-    if case["method"] == "largest_remainder":
-        assert apportion(given["total"], given["weights"]).tolist() == expected["parts"]
-    elif case["method"] == "lmdi":
-        split = lmdi_by_name(given["plan"], given["actual"])
-        assert split.delta == pytest.approx(expected["delta"])
-        assert_allclose([split.parts[k] for k in given["plan"]], [expected[k] for k in given["plan"]], atol=case["tol"])
-    elif case["method"] == "annualise":
-        assert room.annualise(given["monthly"]) == pytest.approx(expected["annual"])
-    else:
-        steps = given.get("steps") or given["months"] - 1
-        start, end = given.get("start", given.get("first_month")), given.get("end", given.get("last_month"))
-        assert room.monthly_growth(start, end, steps=steps) == pytest.approx(expected["monthly_growth"])

@@ -12,12 +12,12 @@ from planlib.core.bayes import Beta, Gamma, Normal, beta_binomial, gamma_poisson
 from planlib.core.constraints import Row, System, smallest_that_fits
 from planlib.core.decompose import apportion, lmdi_by_name
 from planlib.core.draws import Distribution
+from planlib.core.periods import monthly_rate
+from planlib.funnel.ladder import annualise, monthly_growth
 from planlib.funnel.retention import fit_power, sbg_retention, sbg_survival
 from planlib.funnel.sales import funnel_chain, funnel_solve
-from planlib.funnel.targets import annualise, monthly_growth
 from planlib.funnel.users import (
     month_reached,
-    monthly_rate,
     required_adds,
     simulate_users,
     stationary,
