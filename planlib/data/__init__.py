@@ -1,0 +1,1 @@
+"""From the files operators have to tidy tables: loaders, SQL engine, quality, personal data."""

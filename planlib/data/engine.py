@@ -1,0 +1,170 @@
+"""SQL over the tidy tables: one plain-SQL text per question, run by DuckDB in process.
+
+A text uses standard SQL only and names its parameters `:like_this`, so that it runs on Spark SQL as well, where
+the tables are registered as views of the same names. Texts add up integers and decimals, never floating-point
+numbers, so that sums repeat exactly on any number of threads. Python sees their small results, not rows of users.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planlib.data import store
+from planlib.data.schema import TABLES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+MEMORY_LIMIT = "1200MB"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PARAMETER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|::|:([a-z_][a-z0-9_]*)", re.IGNORECASE)
+
+
+class Engine:
+    """The tidy tables of one data folder, for SQL.
+
+    Args:
+        root: the folder, `plan.data.root`. A table that was never loaded is there and empty.
+        threads: how many threads a query may use; None for one a core.
+        tables: names and Parquet files (or globs) that stand in place of the folder's own tables.
+
+    >>> with Engine("no/such/folder") as engine:
+    ...     engine.query("SELECT COUNT(*) AS n FROM orders WHERE created_at >= :since", {"since": "2027-01-01"}).rows()
+    [{'n': 0}]
+    """
+
+    def __init__(
+        self, root: str | Path = "data", *, threads: int | None = None, tables: Mapping[str, Path] | None = None
+    ):
+        self.root = Path(root)
+        self._db = connect(threads=threads)
+        files = store.table_files(self.root) | dict(tables or {})
+        for name, table in TABLES.items():
+            if name in files:
+                self._db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({literal(files[name])})")
+            else:
+                self._db.execute(f"CREATE TABLE {name} ({table.ddl()})")
+        self.loaded = tuple(name for name in TABLES if name in files)
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Answer:
+        """Run one text and return its answer.
+
+        Args:
+            sql: the text, or the name of one of the package's (`planlib/data/sql/<name>.sql`).
+            parameters: values of its `:names`.
+        """
+        text = statement(sql) if _NAME.fullmatch(sql) else sql
+        names = set(_names(text))
+        given = {name: value for name, value in (parameters or {}).items() if name in names}
+        return Answer(self._db.execute(to_duckdb(text), given) if given else self._db.execute(to_duckdb(text)))
+
+    def rows(self, table: str) -> int:
+        """Return how many rows a table has."""
+        return self._db.execute(f"SELECT COUNT(*) FROM {TABLES[table].name}").fetchone()[0]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Answer:
+    """What a query found; fetched once, in the form asked for."""
+
+    def __init__(self, found: DuckDBPyConnection):
+        self._found = found
+        self.columns = tuple(column[0] for column in found.description)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one mapping a row; decimals come as Decimal, empty values as None."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self._found.fetchall()]
+
+    def one(self) -> dict[str, Any]:
+        """Return the only row.
+
+        Raises:
+            ValueError: not exactly one row.
+        """
+        (row,) = self.rows()
+        return row
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return one array a column; decimals as floats, empty values masked."""
+        return self._found.fetchnumpy()
+
+    def frame(self) -> pd.DataFrame:
+        """Return a data frame; decimals as floats."""
+        return self._found.df()
+
+
+def connect(
+    *, path: str | Path = ":memory:", threads: int | None = None, spill: str | Path | None = None
+) -> DuckDBPyConnection:
+    """Open DuckDB so that it loads nothing from the network and stays inside its share of memory."""
+    import duckdb
+
+    config: dict[str, object] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": MEMORY_LIMIT,
+    }
+    if threads is not None:
+        config["threads"] = threads
+    if spill is not None:
+        config["temp_directory"] = str(spill)
+    return duckdb.connect(str(path), config=config)
+
+
+def statement(name: str) -> str:
+    """Return the text `planlib/data/sql/<name>.sql`.
+
+    Raises:
+        KeyError: there is none.
+    """
+    try:
+        return (resources.files("planlib") / "data" / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise KeyError(f"no SQL text {name!r}") from None
+
+
+def to_duckdb(text: str) -> str:
+    """Turn `:name` into DuckDB's `$name`, leaving strings, comments and casts alone.
+
+    >>> to_duckdb("SELECT ':a' AS x, b::DATE FROM t WHERE day >= :since -- :c")
+    "SELECT ':a' AS x, b::DATE FROM t WHERE day >= $since -- :c"
+    """
+    return _PARAMETER.sub(lambda m: f"${m[1]}" if m[1] else m[0], text)
+
+
+def literal(value: str | Path) -> str:
+    """Return a text as an SQL string; a path with forward slashes.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    text = value.as_posix() if isinstance(value, Path) else value
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifiers(names: Iterable[str]) -> str:
+    """Return column names as SQL lists them.
+
+    >>> identifiers(["date", "key"])
+    '"date", "key"'
+    """
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _names(text: str) -> Iterator[str]:
+    return (m[1] for m in _PARAMETER.finditer(text) if m[1])
