@@ -13,20 +13,20 @@ from planlib.funnel.targets import assess
 from planlib.funnel.users import UserPath
 
 
-def outcomes(path: UserPath, sold: Sales, *, company_gmv_cny: float, window_months: int = 12) -> dict[str, np.ndarray]:
+def outcomes(path: UserPath, sold: Sales, *, company_gmv_cny: object, window_months: int = 12) -> dict[str, np.ndarray]:
     """Return the monthly path of every metric that follows from the models.
 
     Args:
         path: users, with their active and dormant parts.
         sold: sales of the same months.
-        company_gmv_cny: GMV of the whole company in a month, >= 0; shares are NaN when it is 0.
+        company_gmv_cny: GMV of the whole company in a month, >= 0, a number or (D, 1); shares are NaN when it is 0.
         window_months: trailing window of the shares of GMV.
 
     Returns:
         {metric id: (D, T)} in the catalogue's units: stocks at the end of the month, flows of the month.
     """
     guard = Guard()
-    whole = guard.number("company_gmv_cny", company_gmv_cny, low=0.0)
+    whole = guard.numbers("company_gmv_cny", company_gmv_cny, low=0.0, ndim=(0, 2))
     guard.done()
     active_share = path.active_share
     return {
@@ -58,30 +58,30 @@ def intake_metrics(joined_by_channel: np.ndarray, *, paid: np.ndarray, referral:
     """Return the monthly path of the metrics that only restate the assumed intake.
 
     Args:
-        joined_by_channel: (T, C) people who join.
+        joined_by_channel: (T, C) or (D, T, C) people who join.
         paid, referral: (C,) True for channels that cost money, and for referral; the rest is organic.
 
     Returns:
-        {metric id: (T,)}; shares are NaN in months in which nobody joins.
+        {metric id: (T,) or (D, T)}; shares are NaN in months in which nobody joins.
 
     >>> got = intake_metrics(np.array([[40.0, 60.0]]), paid=np.array([False, True]), referral=np.array([False, False]))
     >>> float(got["organic_share"][0])
     0.4
     """
     guard = Guard()
-    joined = guard.numbers("joined_by_channel", joined_by_channel, low=0.0, ndim=(2,))
+    joined = guard.numbers("joined_by_channel", joined_by_channel, low=0.0, ndim=(2, 3))
     for name, mask in (("paid", paid), ("referral", referral)):
-        if np.shape(mask) != joined.shape[1:]:
-            guard.add("shape", name, f"shape {np.shape(mask)}", expected=f"({joined.shape[1]},)")
+        if np.shape(mask) != joined.shape[-1:]:
+            guard.add("shape", name, f"shape {np.shape(mask)}", expected=f"({joined.shape[-1]},)")
     guard.done()
     parts = {
-        "organic": joined[:, ~(paid | referral)].sum(axis=1),
-        "paid": joined[:, paid & ~referral].sum(axis=1),
-        "referral": joined[:, referral].sum(axis=1),
+        "organic": joined[..., ~(paid | referral)].sum(axis=-1),
+        "paid": joined[..., paid & ~referral].sum(axis=-1),
+        "referral": joined[..., referral].sum(axis=-1),
     }
-    total = joined.sum(axis=1)
+    total = joined.sum(axis=-1)
     shares = {
-        f"{name}_share": np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+        f"{name}_share": np.divide(part, total, out=np.full(total.shape, np.nan), where=total > 0)
         for name, part in parts.items()
     }
     return {"new_users_monthly": total} | {f"{name}_new_users": part for name, part in parts.items()} | shares

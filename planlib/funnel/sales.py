@@ -208,15 +208,15 @@ def share_of_total(part: object, whole: object, *, window_months: int = 12, basi
     guard.choice("basis", basis, ("whole", "rest"))
     guard.done()
     try:
-        other = np.broadcast_to(other, np.broadcast_shapes(piece.shape, other.shape))
+        shape = np.broadcast_shapes(piece.shape, other.shape)
     except ValueError:
         expected = f"one number, ({piece.shape[-1]},) or {piece.shape}"
         guard.add("shape", "whole", f"shape {other.shape}", expected=expected)
         guard.done()
     ones = np.ones(window)
-    top, bottom = lagged(piece, ones), lagged(other, ones)
+    top = lagged(piece, ones)
+    bottom = lagged(np.broadcast_to(other, (*other.shape[:-1], shape[-1])), ones)
     bottom = bottom + top if basis == "rest" else bottom
-    shape = np.broadcast_shapes(top.shape, bottom.shape)
     return np.divide(top, bottom, out=np.full(shape, np.nan), where=bottom > 0)
 
 

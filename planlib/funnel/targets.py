@@ -147,6 +147,26 @@ def assess(
     )
 
 
+def holds(
+    op: str, goal: float | tuple[float, float], values: object, *, tolerance: float | None = None
+) -> np.ndarray:
+    """Return which values hold a target; NaN never does.
+
+    Args:
+        op, goal, tolerance: as in `assess`.
+        values: any shape, in the goal's unit.
+
+    >>> holds("between", (0.2, 0.3), [0.1, 0.25, float("nan")]).tolist()
+    [False, True, False]
+    """
+    guard = Guard()
+    guard.choice("op", op, OPS)
+    low, high = _goal(guard, op, goal)
+    width = _stated_tolerance(low) if tolerance is None else guard.number("tolerance", tolerance, low=0.0)
+    guard.done()
+    return _held(op, np.asarray(values, dtype=float), low, high, width)
+
+
 def _goal(guard: Guard, op: str, goal: object) -> tuple[float, float]:
     if op != "between":
         value = guard.number("goal", goal)

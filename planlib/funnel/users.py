@@ -10,7 +10,6 @@ import numpy as np
 
 from planlib.core.guards import Guard
 
-MONTHS_IN = {"month": 1.0, "quarter": 3.0, "half_year": 6.0, "year": 12.0, "day": 1.0 / 30.0}
 APPLIED = ("before_adds", "after_adds")
 
 
@@ -73,30 +72,6 @@ class Referral:
     by_generation: np.ndarray
 
 
-def monthly_rate(rate: object, period: str) -> float | np.ndarray:
-    """Turn the share that is lost (or woken) in a period into the share of one month.
-
-    Args:
-        rate: share per period, 0..1; number or array.
-        period: day, month, quarter, half_year or year; a month has 30 days.
-
-    Returns:
-        1 - (1 - rate)^(1/k) for a period of k months.
-
-    Raises:
-        InputError: the rate is no share, or the period is unknown.
-
-    >>> round(monthly_rate(0.35, "quarter"), 4)
-    0.1338
-    """
-    guard = Guard()
-    share = guard.share("rate", rate)
-    guard.choice("period", period, MONTHS_IN)
-    guard.done()
-    monthly = -np.expm1(_log_kept(share) / MONTHS_IN[period]) if period != "month" else share
-    return float(monthly) if share.ndim == 0 else monthly
-
-
 def stage_calendar(
     months: int, opens: Sequence[int | None], closes: Sequence[int | None] | None = None
 ) -> np.ndarray:
@@ -134,6 +109,7 @@ def simulate_users(
     intake: object,
     *,
     churn: object,
+    channel_churn: object = None,
     opening_users: object = 0.0,
     applied: str = "before_adds",
     stay: object = None,
@@ -152,6 +128,8 @@ def simulate_users(
     Args:
         intake: (T, C) or (1|D, T, C) people a month who would join, >= 0.
         churn: monthly share that leaves; scalar, (D, 1), (1, T) or (D, T).
+        channel_churn: (C,) or (1|D, C) the same for those who joined by each channel; then
+            `churn` holds for the opening users alone. None = `churn` for everybody.
         opening_users: people before month 1; scalar or (D,).
         applied: `before_adds` or `after_adds`.
         stay, wake: monthly shares as above, shaped as churn; both or neither.
@@ -176,6 +154,7 @@ def simulate_users(
     months, channels = (adds.shape[1], adds.shape[2]) if adds.ndim == 3 else (1, 1)
     guard.choice("applied", applied, APPLIED)
     rates = {"churn": _rate(guard, "churn", churn, months)}
+    own = _channel_churn(guard, channel_churn, channels)
     if (stay is None) != (wake is None):
         guard.add("missing", "wake" if wake is None else "stay")
     elif stay is not None:
@@ -185,12 +164,14 @@ def simulate_users(
     adds = _calendar_and_season(guard, adds, open_months, seasonality)
     guard.done()
     draws = _common_draws(guard, {"intake": adds, "opening_users": np.atleast_1d(opening),
-                                  "opening_active_share": np.atleast_1d(active_share), **rates})
+                                  "opening_active_share": np.atleast_1d(active_share), **rates,
+                                  **({} if own is None else {"channel_churn": own})})
+    highest = rates["churn"] if own is None else np.maximum(rates["churn"], own.max(axis=1, keepdims=True))
     for name in ("stay", "wake"):
-        if name in rates and _exceeds_one(rates[name], rates["churn"]):
+        if name in rates and _exceeds_one(rates[name], highest):
             guard.add("out_of_range", name, float(rates[name].max()), low=0, high="1 - churn")
     guard.done()
-    return _run(adds, np.broadcast_to(opening, (draws,)), np.broadcast_to(active_share, (draws,)), rates,
+    return _run(adds, np.broadcast_to(opening, (draws,)), np.broadcast_to(active_share, (draws,)), rates, own,
                 after=applied == "after_adds", shape=(draws, months, channels))
 
 
@@ -200,6 +181,17 @@ def _rate(guard: Guard, field: str, value: object, months: int) -> np.ndarray:
     rate = rate.reshape(1, 1) if rate.ndim == 0 else rate
     if rate.shape[-1] not in (1, months):
         guard.add("shape", field, f"shape {rate.shape}", expected=f"one number, (D, 1), (1, {months}) or (D, {months})")
+    return rate
+
+
+def _channel_churn(guard: Guard, value: object, channels: int) -> np.ndarray | None:
+    """Check the churn by channel and return it as (1|D, C)."""
+    if value is None:
+        return None
+    rate = guard.share("channel_churn", value, ndim=(1, 2))
+    rate = np.atleast_2d(rate)
+    if rate.shape[-1] != channels:
+        guard.add("shape", "channel_churn", f"shape {rate.shape}", expected=f"({channels},) or (D, {channels})")
     return rate
 
 
@@ -246,11 +238,16 @@ def _run(
     opening: np.ndarray,
     active_share: np.ndarray,
     rates: dict[str, np.ndarray],
+    own: np.ndarray | None,
     *,
     after: bool,
     shape: tuple[int, int, int],
 ) -> UserPath:
-    """The recursion. Month comes first in memory, so that each step runs over dense rows."""
+    """The recursion. Month comes first in memory, so that each step runs over dense rows.
+
+    States move in groups that share a churn rate: one of everybody, or with churn by channel the
+    opening users and then each channel.
+    """
     draws, months, channels = shape
     by_month = np.ascontiguousarray(adds.transpose(1, 2, 0))
     joined = np.ascontiguousarray(np.broadcast_to(by_month.sum(axis=1), (months, draws)))
@@ -263,36 +260,30 @@ def _run(
     channel_users = np.empty((months, channels, draws))
     churned = np.empty((months, draws))
     users = np.empty((months, draws))
-    active, dormant, woken, lapsed = (np.empty((months, draws)) for _ in range(4)) if states else (None,) * 4
+    flows = tuple(np.empty((months, draws)) for _ in range(4)) if states else (None,) * 4
     before, channel_before = opening.astype(float), np.zeros((channels, draws))
     stock = before
-    awake = opening * active_share
-    asleep = opening - awake
+    channel_keep = None if own is None else np.ascontiguousarray(1.0 - own.T)
+    groups = _Groups(opening, active_share, channels if own is not None else 0)
     for t in range(months):
         churn = rate["churn"][t]
         keep = 1.0 - churn
-        exposed = stock + joined[t] if after else stock
-        np.multiply(exposed, churn, out=churned[t])
-        np.multiply(before, keep, out=old[t])
-        if after:
-            np.add(channel_before, by_month[t], out=channel_users[t])
-            channel_users[t] *= keep
+        kept = keep if own is None else channel_keep
+        exposed = channel_before + by_month[t] if after else channel_before
+        if own is None:
+            np.multiply(stock + joined[t] if after else stock, churn, out=churned[t])
         else:
-            np.multiply(channel_before, keep, out=channel_users[t])
+            np.add(before * churn, (exposed * (1.0 - kept)).sum(axis=0), out=churned[t])
+        np.multiply(before, keep, out=old[t])
+        np.multiply(exposed, kept, out=channel_users[t])
+        if not after:
             channel_users[t] += by_month[t]
         np.add(old[t], channel_users[t].sum(axis=0), out=users[t])
         before, channel_before, stock = old[t], channel_users[t], users[t]
         if states:
-            awake = awake + joined[t] if after else awake
-            np.multiply(asleep, rate["wake"][t], out=woken[t])
-            np.multiply(awake, keep - rate["stay"][t], out=lapsed[t])
-            np.multiply(awake, rate["stay"][t], out=active[t])
-            active[t] += woken[t]
-            if not after:
-                active[t] += joined[t]
-            np.multiply(asleep, keep, out=dormant[t])
-            dormant[t] += lapsed[t] - woken[t]
-            awake, asleep = active[t], dormant[t]
+            fresh = joined[t] if own is None else by_month[t]
+            groups.step(fresh, keep, channel_keep, rate["stay"][t], rate["wake"][t], after, [f[t] for f in flows])
+    active, dormant, woken, lapsed = flows
     return UserPath(
         opening_users=opening,
         joined=joined.T,
@@ -307,6 +298,43 @@ def _run(
         lapsed=lapsed.T if states else None,
         residual=_residual(opening, joined, churned, users, active, dormant),
     )
+
+
+class _Groups:
+    """Active and dormant people of the groups that share a churn rate; row 0 is the opening users, or everybody."""
+
+    def __init__(self, opening: np.ndarray, active_share: np.ndarray, channels: int):
+        self.awake = opening * active_share
+        self.asleep = opening - self.awake
+        self.channels = channels
+        if channels:
+            later = np.zeros((channels, len(opening)))
+            self.awake, self.asleep = (np.vstack([state, later]) for state in (self.awake, self.asleep))
+
+    def step(
+        self, fresh: np.ndarray, keep: np.ndarray, channel_keep: np.ndarray | None, stay: np.ndarray,
+        wake: np.ndarray, after: bool, out: Sequence[np.ndarray],
+    ) -> None:  # fmt: skip
+        """Move one month on and write active, dormant, woken and lapsed people of all groups, (D,) each, to `out`."""
+        grouped = self.channels > 0
+        if grouped:
+            shape = self.awake.shape
+            keep = np.vstack([np.broadcast_to(keep, shape[1:]), np.broadcast_to(channel_keep, (shape[0] - 1, shape[1]))])
+            fresh = np.vstack([np.zeros(shape[1]), np.broadcast_to(fresh, (shape[0] - 1, shape[1]))])
+        active, dormant, woken, lapsed = [np.empty(self.awake.shape) for _ in out] if grouped else out
+        awake = self.awake + fresh if after else self.awake
+        np.multiply(self.asleep, wake, out=woken)
+        np.multiply(awake, keep - stay, out=lapsed)
+        np.multiply(awake, stay, out=active)
+        active += woken
+        if not after:
+            active += fresh
+        np.multiply(self.asleep, keep, out=dormant)
+        dormant += lapsed - woken
+        self.awake, self.asleep = active, dormant
+        if grouped:
+            for total, part in zip(out, (active, dormant, woken, lapsed), strict=True):
+                np.sum(part, axis=0, out=total)
 
 
 def _residual(
@@ -608,9 +636,10 @@ def cohort_users(joined: object, survival: object) -> np.ndarray:
 
 def lagged(flow: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Spread a monthly flow (..., T) over this and later months with weights (K,)."""
-    out = np.zeros(flow.shape)
+    out = np.zeros_like(flow)  # in the memory order of the flow, which is by month for paths
     for k, weight in enumerate(weights[: flow.shape[-1]]):
-        out[..., k:] += weight * flow[..., : flow.shape[-1] - k]
+        if weight:
+            out[..., k:] += weight * flow[..., : flow.shape[-1] - k]
     return out
 
 
@@ -633,25 +662,41 @@ def referral_total(seeds: float, k: float, *, generations: int = 5) -> Referral:
     return Referral(start / (1.0 - factor), start * factor ** np.arange(count))
 
 
-def referred_users(joined: object, k: float, *, cycle_months: int = 1) -> np.ndarray:
+def referred_users(joined: object, k: object, *, cycle_months: object = 1) -> np.ndarray:
     """Return the people whom joiners bring, and those whom these bring, month by month.
 
     Args:
         joined: (T,) or (D, T) people who join without referral.
-        k: people brought by each after one cycle, 0 <= k < 1.
-        cycle_months: months from joining to the friend's joining, >= 1.
+        k: people brought by each after one cycle, 0 <= k < 1; a number, or (D,).
+        cycle_months: whole months from joining to the friend's joining, >= 1; a number, or (D,).
 
     Returns:
-        Same shape; add it to the intake as a channel of its own.
+        Same shape, (D, T) where anything has draws; add it to the intake as a channel of its own.
 
     >>> referred_users([1000.0, 0.0, 0.0], 0.4)
     array([  0., 400., 160.])
     """
     guard = Guard()
     adds = guard.numbers("joined", joined, low=0.0, ndim=(1, 2))
-    factor = guard.number("k", k, low=0.0, below=1.0)
-    lag = guard.whole("cycle_months", cycle_months)
+    factor = guard.numbers("k", k, low=0.0, below=1.0, ndim=(0, 1))
+    lag = guard.numbers("cycle_months", cycle_months, low=1.0, ndim=(0, 1))
+    if np.any(lag != np.floor(lag)):
+        guard.add("not_whole", "cycle_months", cycle_months)
     guard.done()
+    _common_draws(guard, {"joined": np.atleast_2d(adds), "k": np.atleast_1d(factor), "cycle_months": np.atleast_1d(lag)})
+    if factor.ndim == lag.ndim == 0:
+        return _referred(adds, factor, int(lag))
+    draws = max(len(np.atleast_2d(adds)), factor.size, lag.size)
+    adds = np.broadcast_to(adds, (draws, adds.shape[-1]))
+    factor, lag = (np.broadcast_to(value, (draws,)) for value in (factor, lag))
+    brought = np.empty(adds.shape)
+    for months in np.unique(lag):
+        rows = lag == months
+        brought[rows] = _referred(adds[rows], factor[rows], int(months))
+    return brought
+
+
+def _referred(adds: np.ndarray, factor: np.ndarray, lag: int) -> np.ndarray:
     brought = np.zeros(adds.shape)
     for t in range(lag, adds.shape[-1]):
         brought[..., t] = factor * (adds[..., t - lag] + brought[..., t - lag])

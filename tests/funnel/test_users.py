@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
 from planlib.core.errors import InputError
+from planlib.core.periods import monthly_rate
 from planlib.funnel import users as room
 
 calm = settings(deadline=None, derandomize=True)
@@ -171,11 +172,11 @@ def test_referred_users_add_up_to_the_closed_form():
     ],
 )
 def test_period_of_a_rate(rate, period, expected):
-    assert room.monthly_rate(rate, period) == pytest.approx(expected, rel=1e-12)
+    assert monthly_rate(rate, period) == pytest.approx(expected, rel=1e-12)
 
 
 def test_period_of_a_rate_on_arrays():
-    assert_allclose(room.monthly_rate(np.array([[0.1], [0.2]]), "quarter"), 1 - np.array([[0.9], [0.8]]) ** (1 / 3))
+    assert_allclose(monthly_rate(np.array([[0.1], [0.2]]), "quarter"), 1 - np.array([[0.9], [0.8]]) ** (1 / 3))
 
 
 def test_stationary_distribution():
@@ -376,8 +377,8 @@ def test_all_problems_at_once():
 @pytest.mark.parametrize("call, field", [
     (lambda: room.referral_total(1000, 1.0), "k"),
     (lambda: room.referred_users([1.0], 1.2), "k"),
-    (lambda: room.monthly_rate(0.1, "fortnight"), "period"),
-    (lambda: room.monthly_rate(-0.1, "year"), "rate"),
+    (lambda: monthly_rate(0.1, "fortnight"), "period"),
+    (lambda: monthly_rate(-0.1, "year"), "rate"),
     (lambda: room.required_adds(10, 3, churn=0.1, open_months=[False] * 3), "open_months"),
     (lambda: room.required_adds(np.nan, 3, churn=0.1), "goal"),
     (lambda: room.stage_calendar(0, [1]), "months"),
