@@ -1,0 +1,1 @@
+"""Where the brand stands today: levels, retention, dormancy, content, communities, stores, benchmarks."""
