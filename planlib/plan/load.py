@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -35,6 +35,25 @@ RESOLVED = "planlib_resolved"
 _BESIDE = ("extends", "scenarios")
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value of a plan that another file changes for one run, as `--set` does.
+
+    Args:
+        path: dotted place in the plan; rows of lists are named by their id.
+        value: what stands there instead: scalar, list or mapping.
+        file: the other file, as the user named it.
+        cell: where in it, such as a sheet and its cell.
+        why: the reason that was given, or "".
+    """
+
+    path: str
+    value: object
+    file: str
+    cell: str
+    why: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A checked plan; its sections are attributes of the model: `plan.users.churn`."""
@@ -44,6 +63,7 @@ class Plan:
     scenario: str | None = None
     sets: tuple[str, ...] = ()
     typed: Mapping[str, str] | None = None
+    changes: tuple[Change, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -81,10 +101,15 @@ class Plan:
 
     def resolved_json(self) -> str:
         """Return a file that `load_plan` reads back as this very plan, its rows in the author's order."""
-        head = {RESOLVED: 1, "file": self.file, "scenario": self.scenario, "sets": list(self.sets)}
+        head: dict[str, Any] = {RESOLVED: 1, **self.origin()}
         head["typed"] = dict(sorted((self.typed or {}).items()))
         head["plan"] = self._content()
         return json.dumps(head, ensure_ascii=False, indent=1) + "\n"
+
+    def origin(self) -> dict[str, Any]:
+        """Return out of what the plan was made: file, scenario, overrides, and the changes of another file if any."""
+        found: dict[str, Any] = {"file": self.file, "scenario": self.scenario, "sets": list(self.sets)}
+        return found | ({"changes": [asdict(change) for change in self.changes]} if self.changes else {})
 
     def _content(self) -> dict[str, Any]:
         return self.model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -97,10 +122,11 @@ def load_plan(
     sets: Iterable[str] = (),
     as_of: str | None = None,
     seed: int | None = None,
+    changes: Iterable[Change] = (),
 ) -> Plan:
     """Return the plan in `path` with everything it inherits.
 
-    Order: the plans that it extends, the plan, PLAN.adopted.yaml beside it, the scenario, `sets`.
+    Order: the plans that it extends, the plan, PLAN.adopted.yaml beside it, the scenario, `changes`, `sets`.
 
     Args:
         path: a YAML plan, or a plan resolved by an earlier run (.json).
@@ -108,11 +134,12 @@ def load_plan(
         sets: overrides PATH=VALUE, e.g. `users.churn.value=0.05`; rows of lists are named by their id.
         as_of: ISO day in place of `data.as_of`.
         seed: in place of `plan.seed`.
+        changes: what another file changes; what is changed without a reason has its place there for one.
 
     Raises:
         InputError: all problems of all files involved.
     """
-    path, sets = Path(path), tuple(sets)
+    path, sets, changes = Path(path), tuple(sets), tuple(changes)
     shown = path.as_posix()
     problems: list[Problem] = []
     if path.suffix == ".json":
@@ -122,6 +149,8 @@ def load_plan(
     tree = Node({k: v for k, v in root.value.items() if k not in _BESIDE}, root.file, root.line)
     problems += _scenario_problems(root, shown)
     problems += _apply_scenario(tree, root, scenario, shown)
+    for change in changes:
+        problems += _apply_change(tree, change)
     for item in sets:
         problems += _apply_set(tree, item)
     if as_of is not None:
@@ -132,8 +161,10 @@ def load_plan(
     found = _validate(m.PlanModel, tree, shown, problems)
     typed = {dotted(where): node.typed for where, node in tree.walk() if node.typed}
     if before is not None:
-        return Plan(found, before["file"], before["scenario"], (*before["sets"], *sets), before["typed"] | typed)
-    return Plan(found, shown, scenario, sets, typed)
+        earlier = tuple(Change(**change) for change in before.get("changes", ()))
+        sets, typed = (*before["sets"], *sets), before["typed"] | typed
+        return Plan(found, before["file"], before["scenario"], sets, typed, (*earlier, *changes))
+    return Plan(found, shown, scenario, sets, typed, changes)
 
 
 def load_benchmarks(path: str | Path) -> m.Benchmarks:
@@ -280,6 +311,17 @@ def _apply_set(tree: Node, item: str) -> list[Problem]:
     return _apply(tree, path, node, f"--set {item}")
 
 
+def _apply_change(tree: Node, change: Change) -> list[Problem]:
+    place = f"{change.file}: {change.cell}"
+    node = from_plain(change.value, place)
+    for _, inner in node.walk():
+        if isinstance(inner.value, int | float) and not isinstance(inner.value, bool):
+            inner.typed = f"{inner.value:.15g}"
+    if override(tree, change.path, node, why=change.why or place):
+        return []
+    return [Problem("unknown_path", file=place, given=change.path)]
+
+
 def _apply(tree: Node, path: str, node: Node, why: str) -> list[Problem]:
     return (
         [] if override(tree, path, node, why=why) else [Problem("unknown_path", file=why.partition(" ")[0], given=path)]
@@ -301,9 +343,15 @@ def _resolved(path: Path, shown: str) -> tuple[dict[str, Any], Node]:
         not isinstance(found, dict)
         or found.get(RESOLVED) != 1
         or not all(isinstance(found.get(name), kind) for name, kind in kinds.items())
+        or not _are_changes(found.get("changes", []))
     ):
         raise InputError(Problem("not_resolved", file=shown))
     return found, from_plain(found["plan"], shown)
+
+
+def _are_changes(found: object) -> bool:
+    names = {field.name for field in fields(Change)}
+    return isinstance(found, list) and all(isinstance(row, dict) and set(row) == names for row in found)
 
 
 def _validate(kind: type[BaseModel], tree: Node, shown: str, problems: list[Problem]) -> Any:
@@ -399,6 +447,7 @@ _BY_TYPE = {
     "tuple_type": "not_list",
     "int_type": "not_whole",
     "int_from_float": "not_whole",
+    "int_parsing": "not_whole",
     "bool_type": "not_bool",
     "string_type": "not_text",
     "model_type": "not_mapping",

@@ -53,6 +53,9 @@ class RunnablePlan(Protocol):
     def resolved_json(self) -> str:
         """Return the file that notebooks load in its place."""
 
+    def origin(self) -> Mapping[str, Any]:
+        """Return out of what it was made, as the manifest names it."""
+
 
 def run(
     plan: RunnablePlan,
@@ -425,7 +428,7 @@ class _Run:
         content = {
             "schema": 1,
             "run_id": self.run_id,
-            "plan": {"id": self.plan.id, "sha256": self.plan.sha256},
+            "plan": {"id": self.plan.id, "sha256": self.plan.sha256, **self.plan.origin()},
             "locale": self.locale,
             "seed": self.plan.seed,
             "started": self.started,

@@ -11,7 +11,7 @@ import pytest
 from planlib.core.errors import InputError
 from planlib.core.metrics import UNITS
 from planlib.plan import load_plan
-from planlib.plan.load import number_meant
+from planlib.plan.load import Change, number_meant
 from planlib.plan.model import Unit
 from planlib.plan.tree import Node, dotted, parse, scalar
 
@@ -748,12 +748,41 @@ def test_a_resolved_plan_comes_back_as_it_was(folder):
     assert load_plan("run/plan.json", sets=["users.churn=0.01"]).users.churn.value == 0.01
 
 
+def test_changes_of_another_file_come_between_scenario_and_sets_and_are_kept(folder):
+    write("base.yaml", changed())
+    write("own.yaml", extending("plan: {id: own}"))
+    changes = [
+        Change("users.churn", 0.07, "own.xlsx", "users!C4", "agreed in May"),
+        Change("users.waking", 0.21, "own.xlsx", "users!C5"),
+        Change("users.conversion", 0.2, "own.xlsx", "users!C6"),
+    ]
+    plan = load_plan("own.yaml", scenario="low_churn", sets=["users.conversion=0.1"], changes=changes)
+    assert (plan.users.churn.value, plan.users.churn.why) == (0.07, "agreed in May")
+    assert (plan.users.waking.value, plan.users.waking.why) == (0.21, "own.xlsx: users!C5")
+    assert (plan.users.conversion.value, plan.typed["users.churn.value"]) == (0.1, "0.07")
+    write("run/plan.json", plan.resolved_json())
+    again = load_plan("run/plan.json")
+    assert again.changes == plan.changes == tuple(changes)
+    assert again.resolved_json() == plan.resolved_json()
+    assert "changes" not in load_plan("own.yaml").resolved_json()
+
+
+def test_problems_with_changes_name_the_other_file_and_its_cell(folder):
+    write("base.yaml", changed())
+    wrong = [Change("users.churn", 3.2, "own.xlsx", "users!C4"), Change("users.nobody.value", 1, "own.xlsx", "users!C5")]
+    with pytest.raises(InputError) as error:
+        load_plan("base.yaml", changes=wrong)
+    told = {(p.file, p.code) for p in error.value.problems}
+    assert told == {("own.xlsx: users!C4", "rate_range"), ("own.xlsx: users!C5", "unknown_path")}
+
+
 @pytest.mark.parametrize(
     "content",
     [
         b"", b"{", b"[]", b"\xff", b"null", b'{"plan": {}}', b"[" * 100_000,
         b'{"planlib_resolved": 2, "file": "a", "scenario": null, "sets": [], "typed": {}, "plan": {}}',
         b'{"planlib_resolved": 1, "file": 3, "scenario": null, "sets": [], "typed": {}, "plan": {}}',
+        b'{"planlib_resolved": 1, "file": "a", "scenario": null, "sets": [], "typed": {}, "plan": {}, "changes": [1]}',
     ],
 )  # fmt: skip
 def test_json_that_is_no_resolved_plan(folder, content):

@@ -33,6 +33,9 @@ class SmallPlan:
     def resolved_json(self) -> str:
         return json.dumps({"id": self.id, "seed": self.seed, **self.content}, sort_keys=True)
 
+    def origin(self) -> dict:
+        return {"file": "params/small.yaml"}
+
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.resolved_json().encode()).hexdigest()

@@ -128,7 +128,7 @@ def test_notebooks_receive_the_plan_and_show_where_it_is_now(book):
 
 def test_manifest_and_ledger_agree(book):
     manifest = json.loads((book.first.run_dir / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["plan"] == {"id": "small", "sha256": SmallPlan().sha256}
+    assert manifest["plan"] == {"id": "small", "sha256": SmallPlan().sha256, **SmallPlan().origin()}
     with Ledger(book.out) as ledger:
         (row,) = [row for row in ledger.runs("small") if row.run_id == book.first.run_id]
         steps = {step.notebook: step for step in ledger.steps(book.first.run_id)}
