@@ -101,7 +101,7 @@ def shapley(
 
     Args:
         value: worth of a set of players, a number or (K,) of several games at once; each set is asked once.
-        players: (P,) names.
+        players: (P,) names, each once.
         rng: stream of the orders; needed above `exact_up_to` players.
         permutations: orders, half of them drawn.
 
@@ -109,7 +109,7 @@ def shapley(
         (P,) or (P, K) parts; their sum over players is value(all) - value(none).
 
     Raises:
-        InputError: no player, or a name twice.
+        InputError: no player.
 
     Source: Shapley 1953; sampling of orders: Castro, Gomez & Tejada 2009.
 
@@ -120,8 +120,6 @@ def shapley(
     names = tuple(players)
     if not names:
         guard.add("empty", "players")
-    elif len(set(names)) < len(names):
-        guard.add("not_unique", "players")
     guard.done()
     known: dict[frozenset[str], np.ndarray] = {}
 

@@ -318,9 +318,10 @@ class _Groups:
         """Move one month on and write active, dormant, woken and lapsed people of all groups, (D,) each, to `out`."""
         grouped = self.channels > 0
         if grouped:
-            shape = self.awake.shape
-            keep = np.vstack([np.broadcast_to(keep, shape[1:]), np.broadcast_to(channel_keep, (shape[0] - 1, shape[1]))])
-            fresh = np.vstack([np.zeros(shape[1]), np.broadcast_to(fresh, (shape[0] - 1, shape[1]))])
+            draws = self.awake.shape[1]
+            by_channel = (self.channels, draws)
+            keep = np.vstack([np.broadcast_to(keep, (draws,)), np.broadcast_to(channel_keep, by_channel)])
+            fresh = np.vstack([np.zeros(draws), np.broadcast_to(fresh, by_channel)])
         active, dormant, woken, lapsed = [np.empty(self.awake.shape) for _ in out] if grouped else out
         awake = self.awake + fresh if after else self.awake
         np.multiply(self.asleep, wake, out=woken)
@@ -683,10 +684,10 @@ def referred_users(joined: object, k: object, *, cycle_months: object = 1) -> np
     if np.any(lag != np.floor(lag)):
         guard.add("not_whole", "cycle_months", cycle_months)
     guard.done()
-    _common_draws(guard, {"joined": np.atleast_2d(adds), "k": np.atleast_1d(factor), "cycle_months": np.atleast_1d(lag)})
+    by_draw = {"joined": np.atleast_2d(adds), "k": np.atleast_1d(factor), "cycle_months": np.atleast_1d(lag)}
+    draws = _common_draws(guard, by_draw)
     if factor.ndim == lag.ndim == 0:
         return _referred(adds, factor, int(lag))
-    draws = max(len(np.atleast_2d(adds)), factor.size, lag.size)
     adds = np.broadcast_to(adds, (draws, adds.shape[-1]))
     factor, lag = (np.broadcast_to(value, (draws,)) for value in (factor, lag))
     brought = np.empty(adds.shape)

@@ -1,0 +1,276 @@
+"""Backwards from a target: the smallest change of one lever that reaches it with a wanted chance, and the
+cheapest change of several levers together.
+
+Everything is solved on the same random paths, so that a lever which helps on every path never hurts the chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf, isfinite, log, sqrt
+
+import numpy as np
+
+from planlib.core.guards import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The answer of a goal-seek.
+
+    Attributes:
+        value: the lever's value nearest to today's that reaches the goal; None when no allowed value does.
+        probability: share of paths that reach it there; at the best allowed value when value is None.
+        standard_error: Monte Carlo standard error of `value`; 0 for a single path, None without a value or where
+            the chance cannot rise by its own error.
+        ceiling: (1 - p) quantile of the outcome at the best allowed value: what is reached with the wanted chance.
+    """
+
+    value: float | None
+    probability: float
+    standard_error: float | None
+    ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Several levers changed together.
+
+    Attributes:
+        factors: {lever: its value over today's}; today's when nothing is needed.
+        reached: outcome with them.
+        cost: sum of effort (ln factor)^2.
+        feasible: False when even all levers at their bounds fall short; `factors` are then the bounds.
+        at_bound: levers that stand at their bound.
+    """
+
+    factors: Mapping[str, float]
+    reached: float
+    cost: float
+    feasible: bool
+    at_bound: tuple[str, ...]
+
+
+def seek(
+    outcome: Callable[[float], object],
+    goal: float,
+    *,
+    start: float,
+    best: float,
+    probability: float = 0.8,
+    rel: float = 1e-9,
+) -> Sought:
+    """Return the value of a lever, nearest to `start`, at which P(outcome >= goal) >= probability.
+
+    Args:
+        outcome: lever's value -> (D,) outcome on the same paths, or one number; going from `start` to `best` it
+            never falls on any path.
+        goal: level to reach.
+        start: where the search begins, e.g. 0 for an intake, 1 for the plan's own scale.
+        best: the most helpful value allowed, above or below `start`; infinite: doubled until it is enough.
+        probability: wanted chance, 0 < p <= 1.
+        rel: width of the bracket at the end, relative to the value.
+
+    Raises:
+        InputError: a number is not finite, probability outside its limits, or `best` equals `start`.
+
+    >>> seek(lambda factor: 250_000 * factor, 1_000_000, start=0.0, best=inf).value
+    4.0
+    >>> seek(lambda rate: 50_000 * rate, 60_000, start=0.1, best=1.0).value is None
+    True
+    """
+    guard = Guard()
+    target = guard.number("goal", goal)
+    begin = guard.number("start", start)
+    if best not in (inf, -inf):
+        guard.number("best", best)
+    if best == start:
+        guard.add("no_change", "best", best)
+    wanted = guard.number("probability", probability, above=0.0, high=1.0)
+    guard.number("rel", rel, above=0.0, below=1.0)
+    guard.done()
+
+    def paths(value: float) -> np.ndarray:
+        return np.atleast_1d(np.asarray(outcome(value), dtype=float))
+
+    def chance(value: float) -> float:
+        return float((paths(value) >= target).mean())
+
+    end = _bracket(chance, begin, best, wanted)
+    at_end = paths(end)
+    highest = float((at_end >= target).mean())
+    ceiling = float(np.quantile(at_end, 1.0 - wanted, method="lower"))
+    if highest < wanted:
+        return Sought(None, highest, None, ceiling)
+    value = _nearest(chance, begin, end, wanted, rel)
+    error = sqrt(wanted * (1.0 - wanted) / at_end.size)
+    spread: float | None = 0.0
+    if at_end.size > 1 and error:
+        below = _nearest(chance, begin, end, max(wanted - error, 0.0), rel)
+        above = _nearest(chance, begin, end, wanted + error, rel) if highest >= wanted + error else None
+        spread = None if above is None else abs(above - below) / 2
+    return Sought(value, chance(value), spread, ceiling)
+
+
+def _bracket(chance: Callable[[float], float], start: float, best: float, wanted: float) -> float:
+    """Return `best`, or for an open end the first doubled step that is enough (the last one when none is)."""
+    if isfinite(best):
+        return best
+    step = abs(start) or 1.0
+    for _ in range(60):
+        value = start + step if best > 0 else start - step
+        if chance(value) >= wanted:
+            break
+        step *= 2
+    return value
+
+
+def _nearest(chance: Callable[[float], float], start: float, end: float, wanted: float, rel: float) -> float:
+    """Bisect between a start that may fall short and an end that is enough; return the side that is enough."""
+    if chance(start) >= wanted:
+        return start
+    short, enough = start, end
+    while abs(enough - short) > rel * max(abs(enough), abs(short)):
+        middle = (short + enough) / 2
+        if middle in (short, enough):
+            break
+        if chance(middle) >= wanted:
+            enough = middle
+        else:
+            short = middle
+    return enough
+
+
+def cheapest(
+    outcome: Callable[[Mapping[str, float]], float],
+    goal: float,
+    *,
+    bounds: Mapping[str, tuple[float, float]],
+    effort: Mapping[str, float] | None = None,
+    rel: float = 1e-9,
+) -> Combination:
+    """Return the least weighted relative change of several levers that together reach a goal.
+
+    Minimises sum of effort (ln factor)^2 subject to outcome >= goal and the bounds: the outcome's logarithm is
+    replaced by its tangent at the last solution until the solution repeats, then the result is run once more.
+
+    Args:
+        outcome: {lever: factor} -> outcome > 0; a factor of 1 is today's value.
+        goal: level to reach, > 0.
+        bounds: {lever: (lowest, highest) factor}, 0 < lowest <= 1 <= highest, finite.
+        effort: {lever: cost of a relative change}, > 0; None = all alike.
+        rel: how far the outcome may fall below the goal, relatively.
+
+    Raises:
+        InputError: no lever, bounds that leave out today's value, efforts or goal not above 0.
+
+    Source: constrained least squares in logarithms, solved by sequential linearisation (Nocedal & Wright 2006).
+
+    >>> three = dict.fromkeys(("users", "orders", "aov"), (0.5, 2.0))
+    >>> found = cheapest(lambda f: f["users"] * f["orders"] * f["aov"], 1.32, bounds=three)
+    >>> {name: round(factor, 4) for name, factor in found.factors.items()}
+    {'users': 1.097, 'orders': 1.097, 'aov': 1.097}
+    """
+    guard = Guard()
+    target = guard.number("goal", goal, above=0.0)
+    if not bounds:
+        guard.add("empty", "bounds")
+    for name, (low, high) in bounds.items():
+        guard.number(f"bounds.{name}[0]", low, above=0.0, high=1.0)
+        guard.number(f"bounds.{name}[1]", high, low=1.0)
+    names = list(bounds)
+    weights = np.array([guard.number(f"effort.{n}", (effort or {}).get(n, 1.0), above=0.0) for n in names])
+    guard.done()
+    low, high = (np.log([bounds[n][side] for n in names]) for side in (0, 1))
+
+    def level(logs: np.ndarray) -> float:
+        reached = float(outcome(dict(zip(names, np.exp(logs).tolist(), strict=True))))
+        return log(reached) if reached > 0 else -inf
+
+    def answer(logs: np.ndarray, feasible: bool) -> Combination:
+        factors = dict(zip(names, np.exp(logs).tolist(), strict=True))
+        edge = [n for n, x, a, b in zip(names, logs, low, high, strict=True) if (x in (a, b)) and x != 0]
+        cost = float((weights * logs**2).sum())
+        return Combination(factors, float(outcome(factors)), cost, feasible, tuple(edge))
+
+    logs = np.zeros(len(names))
+    if level(logs) >= log(target):
+        return answer(logs, True)
+    furthest = _furthest(level, low, high)
+    if level(furthest) < log(target) + _log_less(rel):
+        return answer(furthest, False)
+    for _ in range(100):
+        slope = _slope(level, logs, low, high)
+        step = _least(weights, slope, log(target) - level(logs) + float(slope @ logs), low, high)
+        if step is None:
+            step = logs + (furthest - logs) / 2
+        moved = float(np.abs(step - logs).max())
+        logs = step
+        if moved < 1e-12:
+            break
+    return answer(_onto_goal(level, logs, furthest, log(target), rel), True)
+
+
+def _log_less(rel: float) -> float:
+    """ln(1 - rel)."""
+    return float(np.log1p(-rel))
+
+
+def _furthest(level: Callable[[np.ndarray], float], low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Each lever at the bound that helps, the others as they are; levers are monotone."""
+    furthest = np.zeros(len(low))
+    for i in range(len(low)):
+        tried = []
+        for bound in (low[i], high[i]):
+            one = furthest.copy()
+            one[i] = bound
+            tried.append((level(one), -abs(bound), bound))
+        furthest[i] = max(tried)[2] if max(tried)[0] > level(furthest) else 0.0
+    return furthest
+
+
+def _slope(level: Callable[[np.ndarray], float], logs: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Elasticities at a point, by differences that stay inside the bounds."""
+    slope = np.zeros(len(logs))
+    for i in range(len(logs)):
+        up, down = min(logs[i] + 1e-5, high[i]), max(logs[i] - 1e-5, low[i])
+        if up > down:
+            ends = [np.where(np.arange(len(logs)) == i, x, logs) for x in (up, down)]
+            slope[i] = (level(ends[0]) - level(ends[1])) / (up - down)
+    return slope
+
+
+def _least(
+    weights: np.ndarray, slope: np.ndarray, needed: float, low: np.ndarray, high: np.ndarray
+) -> np.ndarray | None:
+    """Minimise sum weights x^2 with slope @ x = needed inside the bounds; None when the bounds fall short."""
+
+    def at(price: float) -> np.ndarray:
+        return np.clip(price * slope / weights, low, high)
+
+    top = 1.0
+    while slope @ at(top) < needed:
+        if top > 1e12:
+            return None
+        top *= 2
+    bottom = 0.0
+    for _ in range(200):
+        middle = (bottom + top) / 2
+        if middle in (bottom, top):
+            break
+        bottom, top = (middle, top) if slope @ at(middle) < needed else (bottom, middle)
+    return at(top)
+
+
+def _onto_goal(
+    level: Callable[[np.ndarray], float], logs: np.ndarray, furthest: np.ndarray, target: float, rel: float
+) -> np.ndarray:
+    """Move the last rounding error off: towards the furthest point until the goal is held."""
+    if level(logs) >= target + _log_less(rel):
+        return logs
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if level(logs + middle * (furthest - logs)) >= target else (middle, high)
+    return logs + high * (furthest - logs)
