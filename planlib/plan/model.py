@@ -366,9 +366,16 @@ class Scheme(Sourced):
 class Users(Base):
     churn: Rate
     staying_active: Rate
+    maps_to: tuple[Annotated[int, Field(ge=1)], ...] = ()
     waking: Rate
     retention: Retention
     conversion: ShareQuantity
+    @model_validator(mode="after")
+    def _maps_every_class(self):
+        if self.maps_to and (self.crosswalk is None or len(self.maps_to) != self.classes):
+            raise PydanticCustomError("planlib.maps_to", "maps_to", {"classes": self.classes, "at": "maps_to"})
+        return self
+
     repurchase: ShareQuantity
     orders_per_repeat_buyer: AmountQuantity
     referral: Referral | None = None

@@ -38,6 +38,7 @@ _CAUSES = (
 _FORMS = ("value", "dist", "low", "mode", "high", "mean", "sd")
 _COMPARISONS = ("equals", "at_least", "at_most", "above", "below", "between")
 _ABOUT = frozenset({"id", "name", "note", "owner", "source", "why"})  # say something about a number, are not it
+_KINDS = ("quoted", "assumed", "measured")  # of a number; the kind of a scheme is another word
 
 
 @dataclass(slots=True)
@@ -479,7 +480,7 @@ def _differs(old: Node | None, new: Node, key: str) -> bool:
 def _assume(rows: dict[str, Node], why: str, at: Node) -> None:
     rows["source"] = Node("assumption", at.file, at.line)
     rows["why"] = Node(why, at.file, at.line)
-    if "kind" in rows:
+    if "kind" in rows and rows["kind"].value in _KINDS:
         rows["kind"] = Node("assumed", at.file, at.line)
 
 
