@@ -91,8 +91,7 @@ def bindings(
     levels: dict[str, dict[str, Mapping[str, object]]] = {}
     kinds: dict[str, dict[str, str]] = {}
     helps = _helping_side(forecast, centre, drivers, limits, goals)
-    for target, goal in goals.items():
-        side = helps[target]
+    for target, side in helps.items():
         at = {name: _at_plan(driver, side[name], inputs, centre) for name, driver in drivers.items()}
         levels[target] = {name: found[0] for name, found in at.items() if found}
         kinds[target] = {name: found[1] for name, found in at.items() if found}
@@ -100,7 +99,8 @@ def bindings(
         games.setdefault(key, []).append(target)
     found: dict[str, Binding] = {}
     for targets in games.values():
-        found |= _game(forecast, {t: goals[t] for t in targets}, inputs, levels[targets[0]], kinds[targets[0]], base, rng)
+        alike = {target: goals[target] for target in targets}
+        found |= _game(forecast, alike, inputs, levels[targets[0]], kinds[targets[0]], base, rng)
     stuck = [t for t in goals if found[t].basis == "none"]
     for target in stuck:
         found[target] = _by_median(forecast, goals[target], centre, drivers, limits, helps[target], found[target])

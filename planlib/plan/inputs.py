@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from planlib.core.metrics import catalogue
+from planlib.core.periods import MONTHS_IN
 from planlib.core.words import LOCALES, words
 from planlib.plan.load import Plan
 from planlib.plan.model import Quantity, Statement, Target
 
-MONTHS_IN = {"day": 1 / 30, "week": 7 / 30, "month": 1.0, "quarter": 3.0, "half_year": 6.0, "year": 12.0}
 RETENTION_DAYS = {"d7": 7, "m1": 30, "m3": 90}
 TARGET_NUMBERS = (
     "goal_high",
@@ -41,15 +41,16 @@ _CHANGES = ("relative_change", "multiple", "points")
 _SHARE_OF_SALES = "gmv_share"  # reckoned on the company's GMV, whatever base its goal names
 
 
-def per_month(quantity: Quantity, default: str = "month") -> float:
-    """Return the central amount of one month.
+def per_month(quantity: Quantity, default: str = "month", *, value: Any = None) -> Any:
+    """Return the amount of one month.
 
     Args:
         quantity: an amount per declared period; people a day when its unit says so.
         default: its period when none is declared.
+        value: in place of the central amount, a number or an array.
     """
     period = "day" if quantity.unit == "users_per_day" else quantity.period or default
-    return quantity.central / MONTHS_IN[period]
+    return (quantity.central if value is None else value) / MONTHS_IN[period]
 
 
 def rate(quantity: Quantity, *, kept: bool = False) -> tuple[float, str]:
@@ -80,29 +81,52 @@ def season(plan: Plan) -> np.ndarray:
     return np.array([plan.users.seasonality[(first + t) % 12] for t in range(plan.months)])
 
 
-def intake_matrix(plan: Plan) -> np.ndarray:
-    """Return (T, C) people who join by month and channel, stage calendar and season included.
+def intake_levels(plan: Plan, values: Mapping[str, Any] | None = None) -> np.ndarray:
+    """Return (C,) people a month of each channel once it is open, or (D, C) where `values` has draws.
 
     A channel that has only a response curve brings half of its ceiling, which is what it brings at `half_spend`.
+
+    Args:
+        values: {place: number or (D,)} in place of central values, see `planlib.plan.uncertain`.
     """
     level = [
-        per_month(channel.intake) if channel.intake is not None else channel.response.ceiling / 2
+        channel.response.ceiling / 2
+        if channel.intake is None
+        else per_month(channel.intake, value=(values or {}).get(f"channels.{channel.id}.intake"))
         for channel in plan.channels
     ]
-    return np.array(level) * open_months(plan) * season(plan)[:, None]
+    return np.stack(np.broadcast_arrays(*level), axis=-1)
 
 
-def referral_loop(plan: Plan) -> tuple[float, int]:
-    """Return what one user brings by referral and after how many months.
+def intake_matrix(plan: Plan, values: Mapping[str, Any] | None = None) -> np.ndarray:
+    """Return (T, C) people who join by month and channel, or (D, T, C), stage calendar and season included.
 
-    0 when the plan has no loop, or when a referral channel with an intake of its own counts these people already.
+    Args:
+        values: as for `intake_levels`.
     """
-    loop = plan.users.referral
+    return intake_levels(plan, values)[..., None, :] * open_months(plan) * season(plan)[:, None]
+
+
+def referral_counts(plan: Plan) -> bool:
+    """Whether a referral loop brings people whom no referral channel with an intake of its own counts already."""
     counted = any(channel.referral and channel.intake is not None for channel in plan.channels)
-    if loop is None or counted:
+    return plan.users.referral is not None and not counted
+
+
+def referral_loop(plan: Plan, values: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+    """Return what one user brings by referral and after how many months; (0, 1) when no loop counts.
+
+    Args:
+        values: as for `intake_levels`.
+    """
+    if not referral_counts(plan):
         return 0.0, 1
-    cycle = max(1, round(loop.cycle_days.central / 30))
-    return loop.invites_per_user.central * loop.acceptance_rate.central, cycle
+    loop, at = plan.users.referral, values or {}
+    invites, accepted, days = (
+        at.get(f"users.referral.{name}", getattr(loop, name).central)
+        for name in ("invites_per_user", "acceptance_rate", "cycle_days")
+    )
+    return invites * accepted, np.maximum(1, np.rint(np.asarray(days) / 30))
 
 
 def retention_points(plan: Plan) -> dict[int, float]:
@@ -121,16 +145,19 @@ def retention_levels(left: Callable[[int], float] | dict[int, float]) -> dict[st
     return {RETENTION_METRICS[day]: float(left[day] if isinstance(left, dict) else left(day)) for day in days}
 
 
-def repeat_orders(plan: Plan) -> tuple[float, int]:
+def repeat_orders(plan: Plan, values: Mapping[str, Any] | None = None) -> tuple[Any, int]:
     """Return the orders of one repeat buyer and the months over which they fall.
 
     The window is the repurchase rate's period, a year when it declares none; orders declared for another period are
     scaled to it. A repeat buyer orders at least once.
+
+    Args:
+        values: as for `intake_levels`.
     """
-    window = MONTHS_IN[plan.users.repurchase.period or "year"]
     orders = plan.users.orders_per_repeat_buyer
-    months = max(1, round(window))
-    return max(1.0, orders.central * months / MONTHS_IN[orders.period or "year"]), months
+    months = max(1, round(MONTHS_IN[plan.users.repurchase.period or "year"]))
+    typed = (values or {}).get("users.orders_per_repeat_buyer", orders.central)
+    return np.maximum(1.0, typed * months / MONTHS_IN[orders.period or "year"]), months
 
 
 def lifecycle_rates(plan: Plan) -> dict[str, tuple[float, str]]:

@@ -303,6 +303,13 @@ class Target(Statement):
         return self
 
 
+class LadderForm(Sourced):
+    """How the months between the dated goals of one metric are filled; `rungs` are levels fixed by hand."""
+
+    shape: Literal["linear", "compound", "s_curve", "stage_weighted"] = "linear"
+    rungs: dict[Month, float] = {}
+
+
 class PlanHead(Base):
     id: Id
     title: Bilingual
@@ -359,23 +366,23 @@ class Scheme(Sourced):
     named: Annotated[int, Field(ge=0)] | None = None
     cuts: dict[Id, tuple[float, ...]] = {}
     crosswalk: Id | None = None
+    maps_to: tuple[Annotated[int, Field(ge=1)], ...] = ()
     merge_rule: Short | None = None
     name: Bilingual | None = None
 
-
-class Users(Base):
-    churn: Rate
-    staying_active: Rate
-    maps_to: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    waking: Rate
-    retention: Retention
-    conversion: ShareQuantity
     @model_validator(mode="after")
     def _maps_every_class(self):
         if self.maps_to and (self.crosswalk is None or len(self.maps_to) != self.classes):
             raise PydanticCustomError("planlib.maps_to", "maps_to", {"classes": self.classes, "at": "maps_to"})
         return self
 
+
+class Users(Base):
+    churn: Rate
+    staying_active: Rate
+    waking: Rate
+    retention: Retention
+    conversion: ShareQuantity
     repurchase: ShareQuantity
     orders_per_repeat_buyer: AmountQuantity
     referral: Referral | None = None
@@ -410,6 +417,7 @@ class Channel(Base):
     name: Bilingual
     paid: bool
     intake: AmountQuantity | None = None
+    churn: ShareQuantity | None = None
     response: Response | None = None
     spend: Spend | None = None
     cac: AmountQuantity | None = None
@@ -581,6 +589,28 @@ class Team(Base):
     rules: tuple[Statement, ...] = ()
 
 
+class OrgUnit(Sourced):
+    """A region, store or operator: what it did, what it can carry, what it counts, or its share as set by hand."""
+
+    id: Id
+    name: Bilingual
+    level: Id
+    parent: Id | None = None
+    history: NonNegative | None = None
+    capacity: NonNegative | None = None
+    weight: NonNegative | None = None
+    share: Share | None = None
+
+
+class Organisation(Base):
+    """Who carries the targets, level by level; `metric` is what history and capacity are counted in."""
+
+    metric: MetricId = "private_domain_users"
+    basis: dict[Id, Literal["history", "capacity", "weight"]]
+    excess: Literal["name", "move"] = "name"
+    units: Annotated[tuple[OrgUnit, ...], Field(min_length=1)]
+
+
 class Trigger(Base):
     metric: MetricId
     above: float | None = None
@@ -657,6 +687,8 @@ class PlanModel(Base):
     plan: PlanHead
     baseline: Baseline
     targets: tuple[Target, ...]
+    ladders: dict[Id, LadderForm] = {}
+    organisation: Organisation | None = None
     users: Users
     channels: tuple[Channel, ...]
     budget: Budget
