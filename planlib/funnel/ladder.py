@@ -141,7 +141,7 @@ def flow_ladder(
     fixed = rungs or {}
     knots = _knots(guard, totals, {}, horizon, 0.0, (0.0, None), whole)
     for month, amount in fixed.items():
-        guard.whole("rungs", month, high=horizon)
+        guard.whole("rungs", month, high=max(totals, default=horizon))
         _level(guard, f"rungs[{month}]", amount, (0.0, None), whole)
     start = None if opening is None else guard.number("opening", opening, low=0.0)
     if shape == "compound" and (start is None or start <= 0):

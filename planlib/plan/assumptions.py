@@ -97,7 +97,7 @@ def counts(plan: Plan) -> dict[str, int]:
 def _kind(path: str) -> str:
     """Return a place without what names its row: channels[2].intake is channels[].intake."""
     kind = _INDEX.sub("[]", path)
-    return re.sub(r"^(team\.roles|budget\.bands)\.[^.]+", r"\1.*", kind)
+    return re.sub(r"^(team\.roles|budget\.bands|ladders)\.[^.]+", r"\1.*", kind)
 
 
 def _row(plan: Plan, path: str, leaf: Sourced) -> dict[str, Any]:
@@ -166,11 +166,14 @@ def _label(plan: Plan, path: str, kind: str, leaf: Sourced, locale: str) -> str:
 
 
 def _named(plan: Plan, path: str, locale: str) -> str:
-    """Return the name of the channel, experiment or role whose figure this is, or ""."""
+    """Return the name of the channel, experiment, role or ladder whose figure this is, or ""."""
     row = re.match(r"(channels|experiments)\[(\d+)\]", path)
     if row:
         item = getattr(plan, row[1])[int(row[2])]
         return words(locale).pick((item.name if row[1] == "channels" else item.question).model_dump())
+    if path.startswith("ladders."):
+        of = path.removeprefix("ladders.")
+        return words(locale).metric(next((t.metric for t in plan.targets if t.id == of), of))
     role = re.match(r"team\.roles\.([^.]+)\.", path)
     return words(locale).pick(plan.team.roles[role[1]].name.model_dump()) if role else ""
 

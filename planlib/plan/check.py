@@ -29,6 +29,7 @@ _NAMED = {
     "departments": ("team.departments.*.id",),
     "roles": ("team.roles.key",),
     "owners": ("team.departments.*.id", "team.roles.key"),
+    "units": ("organisation.units.*.id",),
 }
 _REFERENCES = (
     ("channels.*.from_stage", "stages"),
@@ -41,6 +42,7 @@ _REFERENCES = (
     ("team.roles.*.department", "departments"),
     ("experiments.*.owner", "owners"),
     ("risks.*.owner", "owners"),
+    ("organisation.units.*.parent", "units"),
 )
 _PLACES = ("schedule.links.*.delays", "risks.*.hits")  # these name a place of the plan
 
@@ -52,6 +54,8 @@ def problems_of(tree: Node) -> Iterator[Problem]:
     yield from _month_problems(tree)
     yield from _reference_problems(tree)
     yield from _place_problems(tree)
+    yield from _ladder_problems(tree)
+    yield from _organisation_problems(tree)
 
 
 def double_ids(tree: Node) -> Iterator[Problem]:
@@ -144,6 +148,48 @@ def _place_problems(tree: Node) -> Iterator[Problem]:
         for path, node, used in _matches(tree, pattern):
             if isinstance(used, str) and reach(tree, used) is None:
                 yield _problem("unknown_path", path, node)
+
+
+def _ladder_problems(tree: Node) -> Iterator[Problem]:
+    """Ladders of what has no dated target, and rungs behind the plan's last month."""
+    dated = [row for _, row, _ in _matches(tree, "targets.*") if row.step("by_month")]
+    known = {str(row.step(name).value) for row in dated for name in ("metric", "id") if row.step(name)}
+    months = tree.find(("plan", "months"))
+    for path, node, name in _matches(tree, "ladders.key"):
+        if name not in known:
+            yield _problem("unknown_ref", path, node, name, choice=", ".join(sorted(known)) or "—")
+    for path, node, name in _matches(tree, "ladders.*.rungs.key"):
+        if months is not None and isinstance(months.value, int) and str(name).isdigit() and int(name) > months.value:
+            yield _problem("month_range", path, node, int(name), high=months.value)
+
+
+def _organisation_problems(tree: Node) -> Iterator[Problem]:
+    """Units without a basis or its figure, shares above one, parents in a circle."""
+    basis = tree.find(("organisation", "basis"))
+    by_level = {level: node.value for level, node in _rows(basis)} if basis is not None else {}
+    shares: dict[object, float] = {}
+    parents: dict[object, object] = {}
+    for path, unit, _ in _matches(tree, "organisation.units.*"):
+        field = {name: node.value for name in ("id", "level", "parent", "share") if (node := unit.step(name))}
+        parents[field.get("id")] = field.get("parent")
+        if field.get("share") is None:
+            name = by_level.get(field.get("level"))
+            if name is None:
+                yield _problem("no_basis", path, unit, field.get("level"), levels=", ".join(map(str, by_level)) or "—")
+            elif isinstance(name, str) and unit.step(name) is None:
+                yield _problem("missing", (*path, name), unit)
+        elif isinstance(field["share"], int | float):
+            total = shares[field.get("parent")] = shares.get(field.get("parent"), 0.0) + field["share"]
+            if total > 1 + 1e-9:
+                yield _problem("shares_above_one", (*path, "share"), unit.step("share"), total=f"{total:.4g}")
+    for path, unit, _ in _matches(tree, "organisation.units.*"):
+        identity = unit.step("id")
+        chain = [identity.value] if identity is not None else []
+        while chain and (above := parents.get(chain[-1])) in parents and above not in chain:
+            chain.append(above)
+        if chain and parents.get(chain[-1]) == chain[0]:
+            yield _problem("cycle", (*path, "parent"), unit.step("parent"), chain=" → ".join(map(str, chain)))
+            break
 
 
 def _matches(tree: Node, pattern: str) -> Iterator[tuple[tuple, Node, object]]:
