@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -49,22 +49,42 @@ class System:
     Args:
         rows: the rules and the background.
         nonnegative: every variable is at least 0, as background.
+        sizes: variable -> about how large it gets, 1 where none is told; numbers of one size are solved exactly.
 
     Raises:
         InputError: a coefficient or right-hand side is not finite, or a sense is unknown.
     """
 
-    def __init__(self, rows: Iterable[Row], *, nonnegative: bool = True):
+    def __init__(self, rows: Iterable[Row], *, nonnegative: bool = True, sizes: Mapping[str, float] | None = None):
         self.rows = tuple(rows)
         _check(self.rows)
         self.variables = tuple(dict.fromkeys(name for row in self.rows for name in row.coef))
         self.rules = tuple(dict.fromkeys(row.rule for row in self.rows if row.rule is not None))
         self._column = {name: index for index, name in enumerate(self.variables)}
-        self._rows_of = {rule: [i for i, row in enumerate(self.rows) if row.rule == rule] for rule in self.rules}
-        self._low = np.array([row.rhs if row.sense in (">=", "=") else -math.inf for row in self.rows])
-        self._high = np.array([row.rhs if row.sense in ("<=", "=") else math.inf for row in self.rows])
+        rows_of: dict[str, list[int]] = {rule: [] for rule in self.rules}
+        for index, row in enumerate(self.rows):
+            if row.rule is not None:
+                rows_of[row.rule].append(index)
+        self._rows_of = {rule: np.array(indices, dtype=np.int32) for rule, indices in rows_of.items()}
+        self._free = np.array([[-math.inf], [math.inf]]) * np.ones(len(self.rows))
+        self._nonnegative = nonnegative
+        self._sizes = np.array([(sizes or {}).get(name, 1.0) for name in self.variables])
+        self._starts = np.cumsum([0, *(len(row.coef) for row in self.rows)])
+        self._row_of = np.repeat(np.arange(len(self.rows)), np.diff(self._starts))
+        self._index = np.array([self._column[name] for row in self.rows for name in row.coef], dtype=np.int32)
+        coef = np.array([value for row in self.rows for value in row.coef.values()], dtype=float)
+        coef *= self._sizes[self._index]
+        self._scale = np.ones(len(self.rows))
+        if sizes:
+            largest = np.zeros(len(self.rows))
+            np.maximum.at(largest, self._row_of, np.abs(coef))
+            self._scale = np.where(largest > 0, largest, 1.0)
+        self._coef = coef / self._scale[self._row_of]
+        self._low = np.array([row.rhs if row.sense in (">=", "=") else -math.inf for row in self.rows]) / self._scale
+        self._high = np.array([row.rhs if row.sense in ("<=", "=") else math.inf for row in self.rows]) / self._scale
         self._on = dict.fromkeys(self.rules, True)
-        self._model = _model(self.rows, self._column, self._low, self._high, nonnegative)
+        self._sign = 1.0
+        self._model = self._passed()
 
     def feasible(self, rules: Collection[str] | None = None) -> bool:
         """Return whether the background and these rules (all by default) hold for some values."""
@@ -86,38 +106,58 @@ class System:
         if not self.feasible(()):
             raise InputError(Problem("background_infeasible", field="rows"))
         self.feasible(rules)
-        kept = [rule for rule in rules if rule in self._in_ray()] or list(rules)
-        if self.feasible(kept):  # the ray was not exact: fall back on all
-            kept = list(rules)
-        for rule in reversed(tuple(kept)):
-            rest = [other for other in kept if other != rule]
-            if not self.feasible(rest):
-                kept = rest
-        return tuple(kept)
+        return self._shrunk(rules)
+
+    def _shrunk(self, rules: Sequence[str]) -> tuple[str, ...]:
+        """Return a smallest conflict inside rules that the last answer found infeasible."""
+        kept = self._blamed(rules)
+        if kept != tuple(rules) and self.feasible(kept):  # the ray was not exact: fall back on all
+            kept = tuple(rules)
+        for rule in reversed(kept):
+            rest = tuple(other for other in kept if other != rule)
+            if rule in kept and not self.feasible(rest):
+                blamed = self._blamed(rest)
+                kept = rest if blamed == rest or self.feasible(blamed) else blamed
+        return kept
+
+    def _blamed(self, rules: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the rules that the proof of infeasibility uses, all of them where it uses none."""
+        ray = self._in_ray()
+        return tuple(rule for rule in rules if rule in ray) or tuple(rules)
 
     def enumerate(self, *, at_most: int = 1000) -> Conflicts:
         """Return every minimal conflict set and every minimal correction set.
 
-        MARCO (Liffiton et al. 2016): unexplored subsets are grown to a largest set that can hold or shrunk to
-        a smallest that cannot, until none is unexplored or `at_most` sets were found.
+        A correction is a smallest set that has a rule of every conflict. Such sets are kept for the conflicts known
+        so far; one without which nothing fails is a correction, else what fails holds a new conflict (Reiter 1987;
+        Liffiton et al. 2016). It stops when all were tried, or when there are more than `at_most`.
+
+        Raises:
+            InputError: the background alone cannot hold.
         """
-        known = _Map(len(self.rules))
-        bad: list[frozenset[str]] = []
-        good: list[frozenset[str]] = []
-        while len(bad) + len(good) < at_most and (seed := known.unexplored()) is not None:
-            chosen = [rule for index, rule in enumerate(self.rules) if seed >> index & 1]
-            if self.feasible(chosen):
-                for rule in self.rules:
-                    if rule not in chosen and self.feasible([*chosen, rule]):
-                        chosen.append(rule)
-                known.block_below(self._mask(chosen))
-                good.append(frozenset(self.rules) - frozenset(chosen))
-            else:
-                small = self.conflict(chosen)
-                known.block_above(self._mask(small))
-                bad.append(frozenset(small))
-        complete = known.unexplored() is None
-        return Conflicts(_sorted(bad), _sorted(good), complete)
+        if not self.feasible(()):
+            raise InputError(Problem("background_infeasible", field="rows"))
+        bit = {rule: 1 << index for index, rule in enumerate(self.rules)}
+        bad: list[tuple[str, ...]] = []
+        good: set[int] = set()
+        open_sets = [0]
+        while open_sets and len(open_sets) + len(good) <= at_most:
+            removed = open_sets.pop()
+            rest = tuple(rule for rule in self.rules if not removed & bit[rule])
+            if self.feasible(rest):
+                good.add(removed)
+                continue
+            conflict = self._shrunk(rest)
+            bad.append(conflict)
+            members = [bit[rule] for rule in conflict]
+            reaching = sum(members)
+            hit = [mask for mask in (*good, *open_sets) if mask & reaching]
+            missed = [mask for mask in (removed, *open_sets) if not mask & reaching]
+            longer = {mask | member for mask in missed for member in members}
+            new = [mask for mask in longer if not any(known & mask == known for known in hit)]
+            open_sets = [mask for mask in open_sets if mask & reaching] + new
+        corrections = (frozenset(rule for rule in self.rules if mask & bit[rule]) for mask in good)
+        return Conflicts(_sorted(map(frozenset, bad)), _sorted(corrections), not open_sets)
 
     def maximise(self, variable: str, *, under: Collection[str] | None = None) -> float:
         """Return the largest value of a variable under these rules; inf when nothing limits it, nan when none fits."""
@@ -173,15 +213,24 @@ class System:
 
     def values(self) -> dict[str, float]:
         """Return the variables' values in the last answer."""
-        return dict(zip(self.variables, self._model.getSolution().col_value, strict=True))
+        return dict(zip(self.variables, (self._point() * self._sizes).tolist(), strict=True))
+
+    def multipliers(self) -> np.ndarray:
+        """Return (rows,) by how much the last optimum would rise if a right-hand side were one more.
+
+        The optimum is the sum of multiplier x right-hand side when every variable is bounded by 0 alone.
+        """
+        return self._sign * np.asarray(self._model.getSolution().row_dual) / self._scale
 
     def _optimise(self, objective: Mapping[str, float], under: Collection[str] | None, *, largest: bool) -> float:
         import highspy
 
         self._enable(self.rules if under is None else under)
         sign = -1.0 if largest else 1.0
+        self._sign = sign
         for name, weight in objective.items():
-            self._model.changeColCost(self._column[name], sign * weight)
+            column = self._column[name]
+            self._model.changeColCost(column, sign * weight * float(self._sizes[column]))
         self._model.run()
         status = self._model.getModelStatus()
         value = self._model.getInfo().objective_function_value * sign
@@ -190,6 +239,27 @@ class System:
         if status == highspy.HighsModelStatus.kOptimal:
             return value
         return math.nan if status == highspy.HighsModelStatus.kInfeasible else -sign * math.inf
+
+    def _passed(self):
+        """Return the solver's model of the rows."""
+        import highspy
+
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(self.variables), len(self.rows)
+        lp.col_cost_ = np.zeros(len(self.variables))
+        lp.col_lower_ = np.full(len(self.variables), 0.0 if self._nonnegative else -highspy.kHighsInf)
+        lp.col_upper_ = np.full(len(self.variables), highspy.kHighsInf)
+        lp.row_lower_, lp.row_upper_ = self._low, self._high
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = self._starts, self._index, self._coef
+        model = highspy.Highs()
+        for option, value in (("output_flag", False), ("presolve", "off"), ("threads", 1)):
+            model.setOptionValue(option, value)
+        model.passModel(lp)
+        return model
+
+    def _point(self) -> np.ndarray:
+        return np.asarray(self._model.getSolution().col_value)
 
     def _solve(self) -> bool:
         import highspy
@@ -206,17 +276,14 @@ class System:
 
     def _enable(self, rules: Collection[str]) -> None:
         wanted = set(rules)
-        for rule, rows in self._rows_of.items():
-            if self._on[rule] == (rule in wanted):
-                continue
-            self._on[rule] = rule in wanted
-            for index in rows:
-                free = not self._on[rule]
-                low, high = (-math.inf, math.inf) if free else (self._low[index], self._high[index])
-                self._model.changeRowBounds(index, low, high)
-
-    def _mask(self, rules: Collection[str]) -> int:
-        return sum(1 << index for index, rule in enumerate(self.rules) if rule in rules)
+        turned = [rule for rule in self.rules if self._on[rule] != (rule in wanted)]
+        for rule in turned:
+            self._on[rule] = not self._on[rule]
+            rows = self._rows_of[rule]
+            if self._on[rule]:
+                self._model.changeRowsBounds(rows.size, rows, self._low[rows], self._high[rows])
+            else:
+                self._model.changeRowsBounds(rows.size, rows, *self._free[:, : rows.size])
 
 
 def smallest_that_fits(fits: Callable[[float], bool], low: float, high: float, *, rel: float = 1e-9) -> float | None:
@@ -237,39 +304,6 @@ def smallest_that_fits(fits: Callable[[float], bool], low: float, high: float, *
     return high
 
 
-@dataclass(slots=True)
-class _Map:
-    """Which subsets of n rules are still unexplored, as clauses over bit masks."""
-
-    n: int
-    above: list[int] = field(default_factory=list)  # no superset of these
-    below: list[int] = field(default_factory=list)  # no subset of these
-
-    def block_above(self, mask: int) -> None:
-        self.above.append(mask)
-
-    def block_below(self, mask: int) -> None:
-        self.below.append(((1 << self.n) - 1) & ~mask)
-
-    def unexplored(self) -> int | None:
-        """Return an unexplored subset, large by preference, or None."""
-        return self._search((1 << self.n) - 1, 0)
-
-    def _search(self, chosen: int, fixed: int) -> int | None:
-        """Take rules out of `chosen`, never those in `fixed`, until no blocked superset is left inside."""
-        for mask in self.above:
-            if mask & chosen == mask:
-                for index in range(self.n):
-                    bit = 1 << index
-                    if mask & bit and not fixed & bit:
-                        found = self._search(chosen & ~bit, fixed)
-                        if found is not None:
-                            return found
-                        fixed |= bit
-                return None
-        return chosen if all(outside & chosen for outside in self.below) else None
-
-
 def _check(rows: Sequence[Row]) -> None:
     problems = []
     for index, row in enumerate(rows):
@@ -283,26 +317,6 @@ def _check(rows: Sequence[Row]) -> None:
                 problems.append(Problem("not_finite", field=f"{name}.{where}", given=number))
     if problems:
         raise InputError(*problems)
-
-
-def _model(rows, column, low, high, nonnegative):
-    import highspy
-
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(column), len(rows)
-    lp.col_cost_ = np.zeros(len(column))
-    lp.col_lower_ = np.full(len(column), 0.0 if nonnegative else -highspy.kHighsInf)
-    lp.col_upper_ = np.full(len(column), highspy.kHighsInf)
-    lp.row_lower_, lp.row_upper_ = low, high
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_ = np.cumsum([0, *(len(row.coef) for row in rows)])
-    lp.a_matrix_.index_ = np.array([column[name] for row in rows for name in row.coef], dtype=np.int32)
-    lp.a_matrix_.value_ = np.array([value for row in rows for value in row.coef.values()], dtype=float)
-    model = highspy.Highs()
-    for option, value in (("output_flag", False), ("presolve", "off"), ("threads", 1)):
-        model.setOptionValue(option, value)
-    model.passModel(lp)
-    return model
 
 
 def _size(row: Row) -> float:
