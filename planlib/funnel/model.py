@@ -6,7 +6,7 @@ A driver is one number (certain) or has an axis of draws; the point forecast is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,8 @@ def run(drivers: Drivers) -> Outcome:
     guard = Guard()
     intake = guard.numbers("intake", drivers.intake, low=0.0, ndim=(2, 3))
     k = guard.numbers("referral_k", drivers.referral_k, low=0.0, below=1.0, ndim=(0, 1))
+    guard.numbers("aov_cny", drivers.aov_cny, low=0.0, ndim=(0, 1, 2))
+    _same_draws(guard, drivers)
     guard.done()
     channel_churn = drivers.channel_churn
     if np.any(k > 0):
@@ -124,6 +126,20 @@ def run(drivers: Drivers) -> Outcome:
         path, sold, company_gmv_cny=by_draw(drivers.company_gmv_cny), window_months=drivers.window_months
     )
     return Outcome(path.joined_by_channel, path, sold, found)
+
+
+def _same_draws(guard: Guard, drivers: Drivers) -> None:
+    """Note every driver whose number of draws is neither one nor that of the most."""
+    shapes = {field.name: np.shape(getattr(drivers, field.name)) for field in fields(drivers)}
+    by_driver = {
+        name: shape[0]
+        for name, shape in shapes.items()
+        if len(shape) >= {"intake": 3, "channel_churn": 2}.get(name, 1)
+    }
+    most = max(by_driver.values(), default=1)
+    for name, draws in by_driver.items():
+        if draws not in (1, most):
+            guard.add("shape", name, f"{draws} draws", expected=f"1 or {most} draws")
 
 
 def by_draw(value: Any) -> Any:
