@@ -11,6 +11,7 @@ from planlib.funnel.ladder import flow_ladder, ladder
 from planlib.plan import load_plan
 from planlib.plan.ladders import ladders, with_rungs
 
+USERS = "ladders.private_domain_users."
 HERE = Path(__file__).parent
 MINIMAL = HERE / "minimal.yaml"
 W = HERE.parents[1] / "params" / "wechat_platform.yaml"
@@ -63,7 +64,7 @@ def test_a_rung_fixed_by_set_or_scenario_keeps_the_rest_consistent(tmp_path):
                        {"private_domain_users": {9: 85_000}}, why="and of September")  # fmt: skip
     assert again["ladders"]["private_domain_users"]["rungs"] == {6: 80_000.0, 9: 85_000.0}
     own = tmp_path / "own.yaml"
-    scenario = "scenarios: {june: {name: {zh: 六月, en: June}, change: {ladders: " + json.dumps(change["ladders"]) + "}}}"
+    scenario = "scenarios: {june: {name: {zh: 六月, en: June}, change: " + json.dumps(change) + "}}"
     own.write_text(MINIMAL.read_text(encoding="utf-8").partition("scenarios:")[0] + scenario, encoding="utf-8")
     assert _found(own, scenario="june")["private_domain_users"].values[5] == 80_000
 
@@ -84,7 +85,8 @@ def test_a_contradictory_rung_is_named_with_its_place():
     assert [(p.code, p.field, p.given) for p in users.problems] == [
         ("ladder_turns", "ladders.private_domain_users.rungs.9", 120_000)
     ]
-    assert "100,000" in InputError(*users.problems).render("en") and "第 12 个月" in InputError(*users.problems).render("zh")
+    told = InputError(*users.problems)
+    assert "100,000" in told.render("en") and "第 12 个月" in told.render("zh")
     from_zero = _found(sets=["ladders={private_domain_users: {shape: compound, source: W7.1}}"])["private_domain_users"]
     assert [(p.code, p.field) for p in from_zero.problems] == [("ladder_start", "baseline.opening_users")]
 
@@ -99,8 +101,8 @@ def test_a_goal_that_an_earlier_level_holds_does_not_pull_the_ladder_down():
 def test_what_is_better_low_never_rises():
     low = {"id": "c", "metric": "churn_rate", "at_most": 0.04, "from_value": 0.1, "by_month": 6, "source": "W2.3"}
     found = _with(low)["churn_rate"]
-    assert found.opening_path == "targets.c.from_value" and found.values[5] == 0.04 and (np.diff(found.values) < 0).all()
-    assert not found.adds_up
+    assert found.opening_path == "targets.c.from_value" and not found.adds_up
+    assert found.values[5] == 0.04 and (np.diff(found.values) < 0).all()
 
 
 def test_shares_stay_shares_and_changes_begin_at_none():
@@ -128,10 +130,10 @@ def test_totals_become_monthly_amounts():
     [
         ("{gmv: {source: W7.1}}", "unknown_ref", "ladders.gmv"),
         ("{active: {source: W7.1}}", "unknown_ref", "ladders.active"),  # its target has no month
-        ("{private_domain_users: {rungs: {13: 1}, source: W7.1}}", "month_range", "ladders.private_domain_users.rungs.13"),
-        ("{private_domain_users: {rungs: {x: 1}, source: W7.1}}", "not_whole", "ladders.private_domain_users.rungs.x"),
-        ("{private_domain_users: {shape: round, source: W7.1}}", "choice", "ladders.private_domain_users.shape"),
-        ("{private_domain_users: {rungs: {3: 1}}}", "source_missing", "ladders.private_domain_users.source"),
+        ("{private_domain_users: {rungs: {13: 1}, source: W7.1}}", "month_range", USERS + "rungs.13"),
+        ("{private_domain_users: {rungs: {x: 1}, source: W7.1}}", "not_whole", USERS + "rungs.x"),
+        ("{private_domain_users: {shape: round, source: W7.1}}", "choice", USERS + "shape"),
+        ("{private_domain_users: {rungs: {3: 1}}}", "source_missing", USERS + "source"),
     ],
 )
 def test_bad_rows_are_told_when_the_plan_is_read(row, code, field):
