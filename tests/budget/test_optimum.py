@@ -132,6 +132,20 @@ def test_least_spend_for_a_number_of_outcomes():
     assert_allclose(-found.value, 200.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_cutting_planes_agree_with_the_exact_dual(seed):
+    """A rule that never binds makes the general search solve what the dual can."""
+    curves = mixed(np.random.default_rng(300 + seed), 12, bent=False)
+    idle = Line("idle", "<=", 1e9, None, np.ones(12))
+    groups = [Line(f"g{g}", "<=", 60.0, (np.arange(12) % 3 == g).astype(float)) for g in range(3)]
+    exact, general = (
+        optimise(Problem(curves, 0, 50, (budget(150, 12), *groups, *more))) for more in ((), (idle,))
+    )
+    assert (exact.method, general.method) == ("dual", "cutting_planes")
+    assert_allclose(general.value, exact.value, rtol=1e-6)
+    assert general.bound >= exact.value * (1 - 1e-9) and exact.bound >= general.value * (1 - 1e-9)
+
+
 def test_infeasible_is_said():
     curves = Curves.of([("michaelis_menten", 100.0, 100.0)] * 2)
     assert optimise(Problem(curves, 0, 50, (budget(200, 2),))).status == "infeasible"

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.reference.budget import JUDGES
 from tests.reference.compare import run_file
 from tests.reference.planning import SOLVERS
 
@@ -11,7 +12,7 @@ from tests.reference.planning import SOLVERS
 def main(paths: list[str]) -> int:
     counts: Counter[str] = Counter()
     for path in paths:
-        for verdict in run_file(Path(path), SOLVERS):
+        for verdict in run_file(Path(path), SOLVERS, JUDGES):
             counts[verdict.status] += 1
             if verdict.status != "passed":
                 print(f"{verdict.status}  {verdict.case}  {verdict.why}")

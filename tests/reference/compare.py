@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Solver = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+Judge = Callable[[Mapping[str, Any], Path], Iterator[str]]  # (case, folder of its file) -> what is wrong
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,23 @@ class Verdict:
     why: str = ""
 
 
-def run_file(path: Path, solvers: Mapping[tuple[str, str], Solver]) -> Iterator[Verdict]:
-    """Yield a verdict for each case of a file; a form that no solver knows is skipped."""
+def run_file(
+    path: Path, solvers: Mapping[tuple[str, str], Solver], judges: Mapping[tuple[str, str], Judge]
+) -> Iterator[Verdict]:
+    """Yield a verdict for each case of a file; a form that no solver and no judge knows is skipped.
+
+    Args:
+        path: the file.
+        solvers: form -> function whose result is compared with `expected` key by key.
+        judges: form -> function that says itself what is wrong, for cases with tolerances of their own.
+    """
     content = json.loads(path.read_text(encoding="utf-8"))
     for case in content["cases"]:
         form = (case.get("kind") or case.get("group") or case.get("procedure") or "", case.get("method") or "")
-        solver = solvers.get(form)
+        solver, judge = solvers.get(form), judges.get(form)
+        if judge is not None:
+            yield _judged(case, judge, path.parent)
+            continue
         if solver is None:
             yield Verdict(str(case.get("id")), "skipped", "/".join(form))
             continue
@@ -38,6 +50,14 @@ def run_file(path: Path, solvers: Mapping[tuple[str, str], Solver]) -> Iterator[
         tolerance = float(case.get("tol", case.get("tolerance", 1e-9)))
         wrong = list(_differences(case["expected"], found, tolerance, ""))
         yield Verdict(str(case.get("id")), "failed" if wrong else "passed", "; ".join(wrong))
+
+
+def _judged(case: Mapping[str, Any], judge: Judge, folder: Path) -> Verdict:
+    try:
+        wrong = list(judge(case, folder))
+    except Exception as error:
+        wrong = [f"{type(error).__name__}: {error}"]
+    return Verdict(str(case.get("id")), "failed" if wrong else "passed", "; ".join(wrong))
 
 
 def _differences(expected: Any, found: Any, tolerance: float, where: str) -> Iterator[str]:

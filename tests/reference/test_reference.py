@@ -7,7 +7,7 @@ import pytest
 
 from tests.reference.__main__ import main
 
-SHARED = Path(__file__).parents[3] / "shared" / "reference" / "planning.json"
+SHARED = Path(__file__).parents[3] / "shared" / "reference"
 
 
 def case(expected, kind="ladder", method="annualise", given=None):
@@ -38,8 +38,10 @@ def test_right_wrong_and_unknown_cases(cases, last, status, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
-def test_shared_planning_cases(capsys):
-    if not SHARED.is_file():
+@pytest.mark.parametrize(("name", "least"), [("planning", 13), ("budget", 15)])
+def test_shared_cases(name, least, capsys):
+    path = SHARED / f"{name}.json"
+    if not path.is_file():
         pytest.skip("the shared reference cases are not beside this checkout")
-    assert main([str(SHARED)]) == 0
-    assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) >= 13
+    assert main([str(path)]) == 0
+    assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) >= least

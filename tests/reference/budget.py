@@ -1,0 +1,143 @@
+"""Budget cases, judged as the files say: by objective and feasibility, never by the place of a flat optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from planlib.budget.allocation import nearest
+from planlib.budget.curves import Curves
+from planlib.budget.optimum import Line, Problem, is_feasible, optimise
+from planlib.budget.risk import best_under_risk
+from planlib.core.constraints import Row, System
+
+Case = Mapping[str, Any]
+FLOOR = 1e-12  # beside a relative tolerance
+WIDE = 1e12  # a bound where a variable has none
+
+
+def _curve(curve: Case) -> tuple:
+    kind, beta = curve["type"], curve["beta"]
+    return {
+        "hill": lambda: ("hill", beta, curve["k"], curve["s"]),
+        "mm": lambda: ("michaelis_menten", beta, curve["k"]),
+        "exp": lambda: ("exponential", beta, curve["k"]),
+        "log": lambda: ("logarithmic", beta, curve["k"]),
+        "power": lambda: ("power", beta, 1.0, curve["p"]),
+        "logistic": lambda: ("logistic", beta, 1.0 / curve["lam"]),
+    }[kind]()
+
+
+def _problem(given: Case, more: float = 0.0) -> Problem:
+    channels = given["channels"]
+    lines = tuple(
+        Line(
+            row["name"],
+            row["sense"],
+            row["rhs"] + (more if row["name"] == "budget" else 0.0),
+            None if row.get("coef") is None else np.array(row["coef"], dtype=float),
+            None if row.get("fcoef") is None else np.array(row["fcoef"], dtype=float),
+        )
+        for row in given["rows"]
+    )
+    return Problem(
+        Curves.of([_curve(channel["curve"]) for channel in channels]),
+        [channel.get("lo") or 0.0 for channel in channels],
+        [channel["hi"] for channel in channels],
+        lines,
+        worth=np.array([float(channel.get("weight", 1)) for channel in channels]),
+        price=float(given.get("spend_price_in_objective") or 0.0),
+        least_if_on=[channel.get("off_or_at_least") or 0.0 for channel in channels],
+    )
+
+
+def allocation(case: Case, _: Path) -> Iterator[str]:
+    expected, tolerance = case["expected"], case.get("tolerance", {})
+    problem = _problem(case["input"])
+    found = optimise(problem)
+    status = "infeasible" if found.status == "infeasible" else "optimal"
+    if status != expected["status"]:
+        yield f"status: expected {expected['status']}, found {found.status}"
+    if found.spend is None or expected.get("objective") is None:
+        return
+    allowed = tolerance.get("objective_rel", 1e-6) * abs(expected["objective"]) + FLOOR
+    if abs(found.value - expected["objective"]) > allowed:
+        yield f"objective: expected {expected['objective']}, found {found.value}"
+    if found.bound < expected["objective"] - allowed:
+        yield f"bound: {found.bound} below the objective {expected['objective']}"
+    if not is_feasible(problem, found.spend):
+        yield "the allocation breaks a rule"
+    step = expected.get("next_increment")
+    if step:
+        more = optimise(_problem(case["input"], step["delta_budget"]))
+        off = abs(more.value - found.value - step["gain"])
+        if off > tolerance.get("next_increment_gain_abs", 1e-3 * abs(step["gain"])):
+            yield f"next_increment: expected {step['gain']}, found {more.value - found.value}"
+
+
+def infeasible(case: Case, _: Path) -> Iterator[str]:
+    given, expected = case["input"], case["expected"]
+    names = given["variables"]
+    rows = [Row(c["name"], dict(zip(names, c["coef"], strict=True)), _sense(c), c["rhs"]) for c in given["constraints"]]
+    bounds = given.get("bounds") or {}
+    pairs = list(bounds.items() if isinstance(bounds, Mapping) else zip(names, bounds, strict=True))
+    for name, (low, high) in pairs:
+        rows += [Row(None, {name: 1.0}, s, float(b)) for s, b in ((">=", low), ("<=", high)) if b is not None]
+    system = System(rows, nonnegative=given.get("nonnegative", True))
+    conflict = system.conflict()
+    sets = [set(members) for members in expected.get("minimal_conflict_sets", [])]
+    if (expected["status"] == "infeasible") != (conflict is not None):
+        yield f"status: expected {expected['status']}"
+    if sets and set(conflict or ()) not in sets:
+        yield f"conflict set: {sorted(conflict or ())}"
+    wanted = expected.get("nearest")
+    if wanted:
+        weights = {c["name"]: float(w) for c, w in zip(given["constraints"], wanted["weights"], strict=True)}
+        low, high = np.zeros(len(names)), np.full(len(names), 0.0)
+        limits = [abs(c["rhs"]) for c in given["constraints"]]
+        high += 10 * max([1.0, *limits])
+        lines = tuple(
+            Line(c["name"], {"=": "=="}.get(c["sense"], c["sense"]), c["rhs"], np.array(c["coef"], dtype=float))
+            for c in given["constraints"]
+        )
+        for name, (lo, hi) in pairs:
+            at = names.index(name)
+            low[at], high[at] = lo or 0.0, high[at] if hi is None else hi
+        curves = Curves.of([("michaelis_menten", 1.0, 1.0)] * len(names))
+        moved = nearest(Problem(curves, low, high, lines, worth=0.0), weights)
+        total = sum(weights[name] * amount for name, amount in moved.items())
+        allowed = case.get("tolerance", {}).get("violation_rel", 1e-6) * wanted["min_weighted_violation"]
+        if abs(total - wanted["min_weighted_violation"]) > allowed:
+            yield f"nearest: expected {wanted['min_weighted_violation']}, found {total}"
+
+
+def _sense(constraint: Case) -> str:
+    return {"==": "="}.get(constraint["sense"], constraint["sense"])
+
+
+def allocation_risk(case: Case, _: Path) -> Iterator[str]:
+    given, expected, tolerance = case["input"], case["expected"], case.get("tolerance", {})
+    draws = np.array(given["beta_draws"], dtype=float), np.array(given["k_draws"], dtype=float)
+    limits = {side: np.array(given[name], dtype=float) for side, name in (("low", "lo"), ("high", "hi"))}
+    safe, mean = (
+        best_under_risk(*draws, given["budget"], **limits, alpha=given["alpha"], weight=weight) for weight in (1.0, 0.0)
+    )
+    main, side = tolerance.get("objective_rel", 1e-5), tolerance.get("side_rel", 0.002)
+    for key, found, rel in (
+        ("cvar_opt", safe.cvar, main),
+        ("mean_opt", mean.mean, main),
+        ("mean_at_cvar_opt", safe.mean, side),
+        ("cvar_at_mean_opt", mean.cvar, side),
+    ):
+        if key in expected and abs(found - expected[key]) > rel * abs(expected[key]) + FLOOR:
+            yield f"{key}: expected {expected[key]}, found {found}"
+
+
+JUDGES = {
+    ("allocation", "allocation"): allocation,
+    ("infeasible", "infeasible"): infeasible,
+    ("allocation_risk", "allocation_risk"): allocation_risk,
+}
