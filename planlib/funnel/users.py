@@ -64,14 +64,6 @@ class Reach:
     ceiling: float
 
 
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """People that a referral loop brings in the end, seeds included, and by generation."""
-
-    total: float
-    by_generation: np.ndarray
-
-
 def stage_calendar(
     months: int, opens: Sequence[int | None], closes: Sequence[int | None] | None = None
 ) -> np.ndarray:
@@ -644,25 +636,6 @@ def lagged(flow: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return out
 
 
-def referral_total(seeds: float, k: float, *, generations: int = 5) -> Referral:
-    """Return what a referral loop brings when each person brings k more in the next generation.
-
-    Args:
-        seeds: people who begin, >= 0.
-        k: people brought by each, 0 <= k < 1; at 1 or more the loop would never end.
-        generations: how many to list, the seeds first.
-
-    >>> referral_total(1000, 0.4).by_generation
-    array([1000. ,  400. ,  160. ,   64. ,   25.6])
-    """
-    guard = Guard()
-    start = guard.number("seeds", seeds, low=0.0)
-    factor = guard.number("k", k, low=0.0, below=1.0)
-    count = guard.whole("generations", generations)
-    guard.done()
-    return Referral(start / (1.0 - factor), start * factor ** np.arange(count))
-
-
 def referred_users(joined: object, k: object, *, cycle_months: object = 1) -> np.ndarray:
     """Return the people whom joiners bring, and those whom these bring, month by month.
 
@@ -702,19 +675,6 @@ def _referred(adds: np.ndarray, factor: np.ndarray, lag: int) -> np.ndarray:
     for t in range(lag, adds.shape[-1]):
         brought[..., t] = factor * (adds[..., t - lag] + brought[..., t - lag])
     return brought
-
-
-def referral_cac_cny(paid_cac_cny: float, *, cost_ratio: float) -> float:
-    """Return the cost of a referred user when it is a share of the cost of a paid one.
-
-    >>> referral_cac_cny(20.0, cost_ratio=0.15)
-    3.0
-    """
-    guard = Guard()
-    paid = guard.number("paid_cac_cny", paid_cac_cny, low=0.0)
-    ratio = guard.number("cost_ratio", cost_ratio, low=0.0)
-    guard.done()
-    return paid * ratio
 
 
 def _adds_weight(month: int, churn: np.ndarray, applied: str) -> np.ndarray:

@@ -97,13 +97,6 @@ def test_wake_for_a_share_inverts_the_share(chain, applied):
     assert room.wake_for_active_share(share, stay=stay, churn=churn, applied=applied) == pytest.approx(wake, abs=1e-9)
 
 
-def test_seed_referral():
-    loop = room.referral_total(1_000, 0.4)
-    assert loop.total == pytest.approx(1_000 / 0.6)
-    assert_allclose(loop.by_generation, [1000, 400, 160, 64, 25.6])
-    assert room.referral_cac_cny(20, cost_ratio=0.15) == pytest.approx(3)
-
-
 # by hand
 
 
@@ -157,7 +150,7 @@ def test_referred_users_add_up_to_the_closed_form():
     seeds[:, 0] = 1_000.0
     brought = room.referred_users(seeds, 0.4, cycle_months=2)
     assert_allclose(brought[0, :6], [0, 0, 400, 0, 160, 0])
-    assert_allclose(seeds.sum(axis=1) + brought.sum(axis=1), room.referral_total(1_000, 0.4).total)
+    assert_allclose(seeds.sum(axis=1) + brought.sum(axis=1), 1_000 / (1 - 0.4))
 
 
 @pytest.mark.parametrize(
@@ -375,7 +368,6 @@ def test_all_problems_at_once():
 
 
 @pytest.mark.parametrize("call, field", [
-    (lambda: room.referral_total(1000, 1.0), "k"),
     (lambda: room.referred_users([1.0], 1.2), "k"),
     (lambda: monthly_rate(0.1, "fortnight"), "period"),
     (lambda: monthly_rate(-0.1, "year"), "rate"),
