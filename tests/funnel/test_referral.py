@@ -170,6 +170,8 @@ def test_those_who_invited_nobody_have_the_rate_of_all_and_bring_nobody():
     assert found.rate[0] == pytest.approx(found.rates @ found.weights)
     assert found.expected[0] == 0 and 0 not in found.top
     assert room.super_referrers([10, 0], [3, 0], share=0.5).raw_multiple is None
+    silent = room.super_referrers([10, 30, 20] + [0] * 500, [2, 3, 1] + [0] * 500)
+    assert_allclose(silent.weights, found.weights, atol=1e-12)  # they say nothing about the spread
 
 
 @pytest.mark.parametrize(
