@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import inf, isfinite, log, sqrt
+from math import ceil, inf, isfinite, log, sqrt
 
 import numpy as np
 
@@ -91,54 +91,72 @@ def seek(
     guard.number("rel", rel, above=0.0, below=1.0)
     guard.done()
 
+    known: dict[float, np.ndarray] = {}
+
     def paths(value: float) -> np.ndarray:
-        return np.atleast_1d(np.asarray(outcome(value), dtype=float))
+        if value not in known:
+            known[value] = np.sort(np.atleast_1d(np.asarray(outcome(value), dtype=float)))
+        return known[value]
 
-    def chance(value: float) -> float:
-        return float((paths(value) >= target).mean())
+    def reached(value: float, chance: float) -> float:
+        """Level that the wanted share of paths reaches, less the goal."""
+        ordered = paths(value)
+        enough = max(ceil(chance * ordered.size - 1e-9), 1)
+        return float(ordered[ordered.size - enough]) - target if enough <= ordered.size else -inf
 
-    end = _bracket(chance, begin, best, wanted)
-    at_end = paths(end)
-    highest = float((at_end >= target).mean())
-    ceiling = float(np.quantile(at_end, 1.0 - wanted, method="lower"))
-    if highest < wanted:
-        return Sought(None, highest, None, ceiling)
-    value = _nearest(chance, begin, end, wanted, rel)
-    error = sqrt(wanted * (1.0 - wanted) / at_end.size)
+    end = _bracket(lambda value: reached(value, wanted), begin, best)
+    ceiling = reached(end, wanted) + target
+    if ceiling < target:
+        return Sought(None, float((paths(end) >= target).mean()), None, ceiling)
+    value = _nearest(lambda x: reached(x, wanted), begin, end, rel)
+    error = sqrt(wanted * (1.0 - wanted) / paths(end).size)
     spread: float | None = 0.0
-    if at_end.size > 1 and error:
-        below = _nearest(chance, begin, end, max(wanted - error, 0.0), rel)
-        above = _nearest(chance, begin, end, wanted + error, rel) if highest >= wanted + error else None
+    if paths(end).size > 1 and error:
+        below, above = (
+            _nearest(lambda x, p=p: reached(x, p), begin, end, rel) if reached(end, p) >= 0 else None
+            for p in (max(wanted - error, 0.0), wanted + error)
+        )
         spread = None if above is None else abs(above - below) / 2
-    return Sought(value, chance(value), spread, ceiling)
+    return Sought(value, float((paths(value) >= target).mean()), spread, ceiling)
 
 
-def _bracket(chance: Callable[[float], float], start: float, best: float, wanted: float) -> float:
+def _bracket(excess: Callable[[float], float], start: float, best: float) -> float:
     """Return `best`, or for an open end the first doubled step that is enough (the last one when none is)."""
     if isfinite(best):
         return best
     step = abs(start) or 1.0
     for _ in range(60):
         value = start + step if best > 0 else start - step
-        if chance(value) >= wanted:
+        if excess(value) >= 0:
             break
         step *= 2
     return value
 
 
-def _nearest(chance: Callable[[float], float], start: float, end: float, wanted: float, rel: float) -> float:
-    """Bisect between a start that may fall short and an end that is enough; return the side that is enough."""
-    if chance(start) >= wanted:
+def _nearest(excess: Callable[[float], float], start: float, end: float, rel: float) -> float:
+    """Close in on the first point that is enough, between a start that may fall short and an end that is enough.
+
+    Regula falsi with the Illinois weights; every fourth step halves, so that it cannot stall.
+    """
+    if excess(start) >= 0:
         return start
     short, enough = start, end
+    low, high = excess(short), excess(enough)
+    side = steps = 0
     while abs(enough - short) > rel * max(abs(enough), abs(short)):
+        steps += 1
         middle = (short + enough) / 2
-        if middle in (short, enough):
-            break
-        if chance(middle) >= wanted:
-            enough = middle
+        if isfinite(low) and steps % 4:
+            middle = short - low * (enough - short) / (high - low) if high > low else middle
+        if middle in (short, enough) or not min(short, enough) < middle < max(short, enough):
+            middle = (short + enough) / 2
+            if middle in (short, enough):
+                break
+        found = excess(middle)
+        if found >= 0:
+            enough, high, low, side = middle, found, low / 2 if side > 0 else low, 1
         else:
-            short = middle
+            short, low, high, side = middle, found, high / 2 if side < 0 else high, -1
     return enough
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from planlib.core.guards import Guard
-from planlib.funnel.forecast import outcomes
+from planlib.funnel.forecast import intake_metrics, outcomes
 from planlib.funnel.sales import Sales, even_spread, sales
 from planlib.funnel.users import UserPath, referred_users, simulate_users
 
@@ -92,13 +92,14 @@ def run(drivers: Drivers) -> Outcome:
     ((1, 12), 1200000)
     """
     guard = Guard()
-    intake = guard.numbers("intake", drivers.intake, low=0.0, ndim=(2, 3))
     k = guard.numbers("referral_k", drivers.referral_k, low=0.0, below=1.0, ndim=(0, 1))
     guard.numbers("aov_cny", drivers.aov_cny, low=0.0, ndim=(0, 1, 2))
     _same_draws(guard, drivers)
     guard.done()
-    channel_churn = drivers.channel_churn
+    intake, channel_churn = drivers.intake, drivers.channel_churn
     if np.any(k > 0):
+        intake = guard.numbers("intake", intake, low=0.0, ndim=(2, 3))
+        guard.done()
         seeds = intake.sum(axis=-1)
         brought = np.atleast_2d(referred_users(seeds, k, cycle_months=drivers.referral_cycle_months))
         wide = np.broadcast_to(intake, (len(brought), *intake.shape[-2:]))
@@ -140,6 +141,34 @@ def _same_draws(guard: Guard, drivers: Drivers) -> None:
     for name, draws in by_driver.items():
         if draws not in (1, most):
             guard.add("shape", name, f"{draws} draws", expected=f"1 or {most} draws")
+
+
+def taken_for_granted(
+    drivers: Drivers, found: Outcome, *, paid: np.ndarray, referral: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the monthly path, (1|D, T), of the metrics that only restate drivers.
+
+    Args:
+        found: what `run` made of them.
+        paid, referral: (C,) as for `planlib.funnel.forecast.intake_metrics`, a referred channel included.
+    """
+    rates = {
+        "churn_rate": drivers.churn,
+        "reactivation_rate": drivers.wake,
+        "aov": drivers.aov_cny,
+        "repurchase_rate": drivers.repeat_rate,
+        "conversion_rate": drivers.conversion,
+        "new_user_conversion_rate": drivers.conversion,
+    }
+    months = found.intake.shape[1]
+    return intake_metrics(found.intake, paid=paid, referral=referral) | {
+        name: _by_month(value, months) for name, value in rates.items()
+    }
+
+
+def _by_month(value: Any, months: int) -> np.ndarray:
+    rate = np.atleast_2d(by_draw(np.asarray(value, dtype=float)))
+    return np.broadcast_to(rate, (len(rate), months))
 
 
 def by_draw(value: Any) -> Any:
