@@ -26,6 +26,9 @@ app = typer.Typer(
 PlanFile = Annotated[
     str, typer.Argument(help="plan file, e.g. params/wechat_platform.yaml 方案文件", show_default=False)
 ]
+PlanOrWorkbook = Annotated[
+    str, typer.Argument(metavar="PLAN", help="plan file, or its workbook (.xlsx) 方案文件或工作簿", show_default=False)
+]
 Locale = Annotated[
     str | None,
     typer.Option("--locale", help="zh or en; else PLANLIB_LOCALE, else the system's language 语言", show_default=False),
@@ -37,7 +40,7 @@ Out = Annotated[str, typer.Option("--out", metavar="DIR", help="in place of outp
 
 @app.command(epilog="Example 示例: planlib check params/wechat_platform.yaml")
 def check(
-    plans: Annotated[list[str], typer.Argument(help="one or more plan files 一份或多份方案", show_default=False)],
+    plans: Annotated[list[str], typer.Argument(help="plan files, or workbooks 方案文件或工作簿", show_default=False)],
     locale: Locale = None,
     scenario: Scenario = None,
     sets: Sets = None,
@@ -47,9 +50,10 @@ def check(
     """Read plans and say what is wrong or cannot hold together. 检查方案。"""
     w = _words(locale)
     from planlib.consistency.screen import Options, check_plans
+    from planlib.excel import opener
 
     options = Options(scenario, tuple(sets or ()), everything, as_json)
-    status = check_plans(plans, w, options, _print)
+    status = check_plans(plans, w, options, _print, load=opener(w, _tell if as_json else _print))
     if not as_json:
         _print("")
         _end(w, "check_next" if status == 0 else "check_next_found", plan=plans[0])
@@ -75,7 +79,7 @@ def accept(
 
 @app.command(epilog="Example 示例: planlib run params/wechat_platform.yaml --set users.churn.value=0.05")
 def run(
-    plan: PlanFile,
+    plan: PlanOrWorkbook,
     locale: Locale = None,
     scenario: Scenario = None,
     sets: Sets = None,
@@ -90,11 +94,13 @@ def run(
 ) -> None:
     """Run the notebooks of a plan and make its decks. 运行方案并生成演示文稿。"""
     w = _words(locale)
+    from planlib.excel import opener
     from planlib.workbook.job import run_plan
 
     status = run_plan(
         plan,
         w,
+        load=opener(w, _print),
         scenario=scenario,
         sets=tuple(sets or ()),
         as_of=as_of,
@@ -108,6 +114,17 @@ def run(
     if status == 0:
         _end(w, "run_next", plan=plan)
     raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib excel params/wechat_platform.yaml")
+def excel(plan: PlanFile, locale: Locale = None, out: Out = "outputs") -> None:
+    """Write a plan as an Excel workbook, to be changed there and run. 把方案导出为 Excel 工作簿。"""
+    w = _words(locale)
+    from planlib.excel import make_workbook
+
+    path = make_workbook(plan, w, Path(out))
+    _print(w.text("cli.excel", path=path.as_posix()))
+    _end(w, "excel_next", path=path.as_posix())
 
 
 @app.command(epilog="Example 示例: planlib deck wechat_platform --locale en --pages 1,3,users_forecast --png slides")
@@ -247,6 +264,11 @@ def _words(locale: str | None) -> Words:
 
 def _print(line: str) -> None:
     typer.echo(line)
+
+
+def _tell(line: str) -> None:
+    """Print what is no part of an output that programs read."""
+    typer.echo(line, err=True)
 
 
 def _end(w: Words, key: str, **values: object) -> None:

@@ -31,13 +31,18 @@ class Options:
     as_json: bool = False
 
 
-def check_plans(paths: Sequence[str], w: Words, options: Options, write: Write) -> int:
+def check_plans(
+    paths: Sequence[str], w: Words, options: Options, write: Write, load: Callable[..., Plan] = load_plan
+) -> int:
     """Check plans alone and against each other; return 1 when a contradiction is open, else 0.
+
+    Args:
+        load: opens what a path names: `load_plan`, or one that opens workbooks too.
 
     Raises:
         InputError: the problems of all files together.
     """
-    plans, checked = _checked(paths, options)
+    plans, checked = _checked(paths, options, load)
     if options.as_json:
         write(json.dumps(_as_json(plans, checked, w), ensure_ascii=False, indent=1))
     else:
@@ -65,17 +70,19 @@ def accept_finding(path: str, finding_id: str, w: Words, *, reason: str, owner: 
     return w.text("consistency.accepted", id=found.id, plan=w.pick(plans[0].title))
 
 
-def _checked(paths: Sequence[str], options: Options) -> tuple[list[Plan], Checked]:
+def _checked(
+    paths: Sequence[str], options: Options, load: Callable[..., Plan] = load_plan
+) -> tuple[list[Plan], Checked]:
     plans: list[Plan] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            plans.append(load_plan(path, scenario=options.scenario, sets=options.sets))
+            plans.append(load(path, scenario=options.scenario, sets=options.sets))
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(*problems)
-    beside = Path(paths[0]).with_name(BENCHMARKS)
+    beside = Path(plans[0].file).with_name(BENCHMARKS)
     benchmarks = load_benchmarks(beside) if beside.is_file() else None
     return plans, check(View(plans, benchmarks))
 

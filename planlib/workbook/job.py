@@ -28,9 +28,13 @@ def run_plan(
     fresh: bool,
     out_root: Path,
     write: Callable[[str], None],
+    load: Callable[..., Plan] = load_plan,
 ) -> int:
-    """Run a plan's notebooks, make its decks, print its targets; return the exit status."""
-    plan = load_plan(path, scenario=scenario, sets=sets, as_of=as_of, seed=seed)
+    """Run a plan's notebooks, make its decks, print its targets; return the exit status.
+
+    `load` opens what `path` names: `load_plan`, or one that opens workbooks too.
+    """
+    plan = load(path, scenario=scenario, sets=sets, as_of=as_of, seed=seed)
     root = project_root()
     with drawn(w) as progress:
         outcome = run(

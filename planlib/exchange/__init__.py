@@ -1,0 +1,1 @@
+"""Files that people send and receive, decks apart: the plan as one Excel workbook, out and back in."""

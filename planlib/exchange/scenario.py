@@ -1,0 +1,200 @@
+"""A workbook that comes back: what was changed in it, laid over the plan for one run.
+
+Nothing is written into the plan. A cell counts as changed when it holds another value than when the workbook was
+made; it applies when the plan still says what it said then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from planlib.core.errors import InputError, Problem
+from planlib.core.words import Words, words
+from planlib.exchange import xlsx
+from planlib.exchange.book import Before, SheetBefore, before
+from planlib.exchange.read import SheetRead, TypedRow, listed, read_sheets
+from planlib.exchange.sheets import Edited, Kind, Rooms, Row, Sheet, kinds
+from planlib.exchange.values import same
+from planlib.plan.load import Change, Plan, load_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to tell about a workbook that is no mistake: `exchange.note.<key>` with its values."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def text(self, w: Words) -> str:
+        """Return the sentence."""
+        return w.text(f"exchange.note.{self.key}", **self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A plan, and what there is to tell about the workbook that changed it."""
+
+    plan: Plan
+    notes: tuple[Note, ...] = ()
+
+
+def open_plan(
+    path: str | Path,
+    *,
+    root: Callable[[], Path],
+    rooms: Callable[[], Rooms],
+    scenario: str | None = None,
+    sets: Iterable[str] = (),
+    as_of: str | None = None,
+    seed: int | None = None,
+) -> Opened:
+    """Return the plan in a file that `load_plan` reads, or the one that a workbook belongs to with its changes.
+
+    Args:
+        path: a plan, or a workbook made by `planlib excel`.
+        root: returns the project's folder, to which the plan's name in a workbook is relative.
+        rooms: returns the arithmetic of the sheets.
+        scenario, sets, as_of, seed: see `load_plan`; a scenario comes before the workbook's changes.
+
+    Raises:
+        InputError: all problems of the plan, or of the workbook's cells and of the plan with them.
+    """
+    options = {"scenario": scenario, "sets": tuple(sets), "as_of": as_of, "seed": seed}
+    suffix = Path(path).suffix.lower()
+    if suffix in xlsx.OTHER_SUFFIXES:
+        raise InputError(_other_form(Path(path), suffix))
+    if suffix != xlsx.SUFFIX:
+        return Opened(load_plan(path, **options))
+    shown = Path(path).as_posix()
+    grids = xlsx.read(Path(path), shown)
+    was = before(grids, shown)
+    file = _plan_file(was, root(), shown)
+    now = load_plan(file, scenario=scenario)
+    if now.id != was.plan:
+        values = {"plan": now.id, "file": was.file}
+        raise InputError(Problem("book_other_plan", file=shown, given=was.plan, values=values))
+    read = read_sheets(was, grids, shown)
+    laid = _Laid(was, now, rooms(), read, shown)
+    try:
+        plan = load_plan(file, changes=laid.changes, **options)
+    except InputError as error:
+        raise InputError(*laid.problems, *error.problems) from None
+    problems = [*laid.problems, *laid.check(plan)]
+    if problems:
+        raise InputError(*problems)
+    return Opened(plan, tuple(laid.notes()))
+
+
+def _other_form(path: Path, suffix: str) -> Problem:
+    if not path.is_file():
+        return Problem("no_file", file=path.as_posix())
+    code = {".xls": "book_old", ".xlsm": "book_macros", ".xltm": "book_macros"}.get(suffix, "book_kind")
+    return Problem(code, file=path.as_posix(), given=suffix)
+
+
+def _plan_file(was: Before, root: Path, shown: str) -> str:
+    """Return the plan's file as it is named from here; a workbook cannot name one outside the project."""
+    name = PurePosixPath(was.file)
+    target = root / name
+    if name.is_absolute() or ".." in name.parts or not target.resolve().is_relative_to(root) or not target.is_file():
+        raise InputError(Problem("book_no_plan", file=shown, given=was.file))
+    return Path(os.path.relpath(target)).as_posix()
+
+
+class _Laid:
+    """What was typed, laid over the plan as it is now."""
+
+    def __init__(self, was: Before, now: Plan, rooms: Rooms, read: Mapping[str, SheetRead], shown: str):
+        self.was, self.now, self.shown, self.read = was, now, shown, read
+        self.problems = [problem for found in read.values() for problem in found.problems]
+        self.changes: list[Change] = []
+        self.cells: list[str] = []  # that change the plan
+        self.moved: list[str] = []  # of which the plan now says something else
+        self.edited: dict[str, list[Edited]] = {}
+        self.rooms = rooms
+        w = words(was.locale)
+        kind_of = {kind.key: kind for kind in kinds()}
+        for sheet in was.sheets:
+            kind = kind_of[sheet.key]
+            self._lay(kind, sheet, kind.build(now, w, rooms))
+
+    def _lay(self, kind: Kind, before: SheetBefore, current: Sheet) -> None:
+        rows = {row.id: row for row in current.rows if row.id}
+        self.moved += _moved(before, current, rows)
+        edited = self.edited[kind.key] = []
+        for typed in self.read[kind.key].rows:
+            row = rows.get(typed.id)
+            changed = self._changed(before, typed, row)
+            if changed or typed.is_new:
+                edited.append(self._edited(current, typed, row, changed))
+                self.cells += [typed.cells[key] for key in changed]
+        for found in kind.changes(self.now, edited):
+            if isinstance(found, Problem):
+                self.problems.append(found)
+            else:
+                self.changes.append(found)
+
+    def _changed(self, before: SheetBefore, typed: TypedRow, row: Row | None) -> list[str]:
+        """Return the columns of a row whose typed value is to replace what the plan says."""
+        changed = []
+        for key, value in typed.values.items():
+            old = before.values.get(typed.id, {}).get(key)
+            current = None if row is None else row.values.get(key)
+            if typed.is_new and row is None:
+                changed.append(key)
+            elif not same(old, current) and not same(value, current):
+                given = {"before": _shown(old), "plan": _shown(current), "file": self.now.file}
+                self.problems.append(Problem("cell_conflict", self.shown, typed.cells[key], None, value, given))
+            elif not same(value, current):
+                changed.append(key)
+        return changed
+
+    def _edited(self, sheet: Sheet, typed: TypedRow, row: Row | None, changed: list[str]) -> Edited:
+        now = {} if row is None else {key: row.values.get(key) for key in sheet.editable(row)}
+        values = {column.key: None for column in sheet.columns if column.edit} | now | dict(typed.values)
+        return Edited(typed.id, values, tuple(changed), self.shown, typed.cells, typed.why, typed.is_new)
+
+    def check(self, plan: Plan) -> Iterator[Problem]:
+        """Yield what only the plan with all its changes shows."""
+        for kind in kinds():
+            if kind.check is not None and self.edited.get(kind.key):
+                yield from kind.check(plan, self.edited[kind.key], self.rooms)
+
+    def notes(self) -> Iterator[Note]:
+        """Yield what there is to tell about a workbook without mistakes."""
+        name = self.shown
+        if self.was.sha256 != self.now.sha256:
+            if self.moved:
+                yield Note("plan_moved", {"plan": self.now.file, "cells": "; ".join(listed(self.moved))})
+            else:
+                yield Note("plan_moved_elsewhere", {"plan": self.now.file})
+        for sheet in self.was.sheets:
+            gone = self.read[sheet.key].deleted
+            if gone:
+                yield Note("deleted", {"sheet": sheet.name, "n": len(gone), "rows": ", ".join(listed(gone))})
+        ignored = [cell for found in self.read.values() for cell in found.ignored]
+        if ignored:
+            yield Note("ignored", {"cells": ", ".join(listed(ignored))})
+        if self.changes:
+            values = {"file": name, "n": len(self.cells), "cells": ", ".join(listed(self.cells))}
+            yield Note("changed", values)
+        else:
+            yield Note("unchanged", {"file": name, "plan": self.now.file})
+
+
+def _moved(before: SheetBefore, current: Sheet, rows: Mapping[str, Row]) -> Iterator[str]:
+    """Yield what the plan now says where it said something else, in the sheet's terms."""
+    columns = {column.key: column for column in before.columns}
+    for row_id, values in before.values.items():
+        now = rows[row_id].values if row_id in rows else {}
+        for key in before.editable[row_id]:
+            if not same(values.get(key), now.get(key)):
+                old, new = (_shown(columns[key].choices.get(side, side)) for side in (values.get(key), now.get(key)))
+                yield f"{before.name} {row_id} {columns[key].head} {old} → {new}"
+
+
+def _shown(value: object) -> str:
+    return "—" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,161 @@
+"""What a sheet of the plan's workbook is, apart from how it is drawn and read: columns, rows, and what edits mean.
+
+Each kind of sheet is one module with a `Kind`; `kinds()` lists them in the workbook's order. A kind builds its sheet
+out of a plan, and turns edited rows into changes of the plan. Everything else is done once for all: the writer draws
+any sheet, the reader finds the edited cells of any sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from planlib.core.errors import Problem
+from planlib.core.words import Words
+from planlib.plan.load import Change, Plan
+
+ID, WHY = "id", "why"  # columns of every sheet: how a row is found again, and why its cells were changed
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a sheet.
+
+    Args:
+        key: its name in code; its heading is `exchange.column.<key>`, or `head`.
+        kind: text, number, month (of the plan) or choice.
+        edit: whether its cells are for typing.
+        choices: {id: label} of a choice.
+        head: a heading that is no sentence of the locale files, such as a month.
+        prompt: what the cell says when it is entered.
+        unit: of its numbers, where it is not the row's.
+    """
+
+    key: str
+    kind: str = "text"
+    edit: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)
+    head: str = ""
+    prompt: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A formula: the sum of other cells of the sheet, each given as (row id, column key)."""
+
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a sheet.
+
+    Args:
+        id: unique in the sheet; "" for a row that is waiting to be filled in.
+        values: {column key: value}: None, a text, a number, the id of a choice, or a Sum.
+        unit: of the row's numbers, as in the metric catalogue.
+        locked: columns that may not be typed into in this row, though in others.
+        total: whether it sums others, and is drawn so.
+    """
+
+    id: str
+    values: Mapping[str, object]
+    unit: str = ""
+    locked: frozenset[str] = frozenset()
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet as data.
+
+    Args:
+        key: its name is `exchange.sheet.<key>`.
+        columns: the first one is ID.
+        rows: in order.
+        fixed_columns: how many stay in view.
+        grows: whether rows with new ids may be typed in.
+        hint: lines above the headings.
+    """
+
+    key: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    fixed_columns: int = 2
+    grows: bool = False
+    hint: str = ""
+
+    def editable(self, row: Row) -> tuple[str, ...]:
+        """Return the keys of the columns that may be typed into in a row."""
+        return tuple(c.key for c in self.columns if c.edit and c.key not in row.locked)
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A row in which somebody typed.
+
+    Args:
+        id: the row's.
+        values: {column key: value} of the columns for typing, as they are now.
+        changed: the columns whose value is another than it was.
+        file: the workbook.
+        cells: {column key: name of the cell, with its sheet}.
+        why: the reason that was typed, or "".
+        is_new: whether the row was added.
+    """
+
+    id: str
+    values: Mapping[str, object]
+    changed: tuple[str, ...]
+    file: str
+    cells: Mapping[str, str]
+    why: str = ""
+    is_new: bool = False
+
+    def change(self, path: str, value: object, key: str) -> Change:
+        """Return a change of the plan that was typed in column `key`."""
+        return Change(path, value, self.file, self.cells[key], self.why)
+
+    def problem(self, code: str, key: str, given: object = None, **values: object) -> Problem:
+        """Return a problem with the cell in column `key`."""
+        return Problem(code, self.file, self.cells[key], given=given, values=values)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Arithmetic that sheets show and this part may not import.
+
+    Args:
+        ladder, flow_ladder: of `planlib.funnel.ladder`.
+        split: of `planlib.funnel.split`.
+    """
+
+    ladder: Callable[..., Any]
+    flow_ladder: Callable[..., Any]
+    split: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of sheet: how it comes out of a plan, and what its edits change there.
+
+    Args:
+        key: the sheet's.
+        build: the sheet of a plan, in one language.
+        changes: changes and problems of the edited rows.
+        check: problems of the edited rows with the plan as it has become.
+    """
+
+    key: str
+    build: Callable[[Plan, Words, Rooms], Sheet]
+    changes: Callable[[Plan, Iterable[Edited]], Iterator[Change | Problem]]
+    check: Callable[[Plan, Iterable[Edited], Rooms], Iterator[Problem]] | None = None
+
+
+def kinds() -> tuple[Kind, ...]:
+    """Return every kind of sheet in the order of the workbook."""
+    from planlib.exchange import ladder, organisation, targets
+
+    return targets.KIND, ladder.KIND, organisation.KIND
