@@ -55,6 +55,8 @@ def test_the_ratio_is_the_same_on_both_units(cac, ltv, conversion, margin, cost_
     assert found.ratio == pytest.approx(found.sales_ratio * margin)
     given_cost = found.cac_contact_cny if cost_unit == "contact" else found.cac_buyer_cny
     assert given_cost == pytest.approx(cac)
+    given_worth = found.margin_contact_cny if worth_unit == "contact" else found.margin_buyer_cny
+    assert given_worth == pytest.approx(ltv * margin)
     assert found.cac_contact_cny == pytest.approx(found.cac_buyer_cny * conversion)
 
 
