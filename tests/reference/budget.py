@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from planlib.budget.allocation import nearest
+from planlib.budget.carryover import adstock
 from planlib.budget.curves import Curves
 from planlib.budget.optimum import Line, Problem, is_feasible, optimise
+from planlib.budget.response import fit_response, seasonal_controls
 from planlib.budget.risk import best_under_risk
 from planlib.core.constraints import Row, System
 
@@ -136,8 +139,42 @@ def allocation_risk(case: Case, _: Path) -> Iterator[str]:
             yield f"{key}: expected {expected[key]}, found {found}"
 
 
+def carry_over(case: Case, _: Path) -> Iterator[str]:
+    given, allowed = case["input"], case.get("tolerance", {}).get("abs", 1e-9)
+    if "theta" in given:
+        spend, decay = np.array(given["x"], dtype=float)[:, None], np.array([given["theta"]])
+        found = {"recursive": adstock(spend, decay)[:, 0], "l_max4_normalised": adstock(spend, decay, max_lag=4)[:, 0]}
+    else:
+        curve = Curves.of([("hill", given["beta"], given["k"], given["s"])])
+        at = np.array(given["x"], dtype=float)
+        found = {"y": curve.value(at[:, None])[:, 0], "marginal_at_200": curve.slope(np.array([200.0]))[0]}
+    for key, value in case["expected"].items():
+        if key not in found:
+            yield f"{key} is not known"
+        elif np.abs(found[key] - np.array(value)).max() > allowed:
+            yield f"{key}: expected {value}, found {found[key]}"
+
+
+def mmm_recovery(case: Case, _: Path) -> Iterator[str]:
+    given, expected, tolerance = case["input"], case["expected"], case["tolerance"]
+    spend = np.column_stack([given["x1"], given["x2"]])
+    kind = tuple("michaelis_menten" if re.search(rf"k{c},1\)", given["model"]) else "hill" for c in (1, 2))
+    controls = seasonal_controls(len(spend))
+    found = fit_response(np.array(given["y"]), spend, kind, controls=controls)
+    names = {"theta": found.decay, "k": found.scale, "s": found.shape, "beta": found.amount}
+    close = all(
+        abs(names[key[:-1]][int(key[-1]) - 1] - value) <= tolerance["param_rel"] * abs(value)
+        for key, value in expected["nls_estimate"].items()
+    )
+    if found.rss > expected["rss"] * (1 + tolerance["rss_rel"]) + 1e-6 and not close:
+        yield f"rss: expected {expected['rss']}, found {found.rss}"
+
+
 JUDGES = {
     ("allocation", "allocation"): allocation,
     ("infeasible", "infeasible"): infeasible,
+    ("adstock", "adstock"): carry_over,
+    ("adstock", "hill"): carry_over,
+    ("mmm_recovery", "mmm_recovery"): mmm_recovery,
     ("allocation_risk", "allocation_risk"): allocation_risk,
 }
