@@ -84,7 +84,7 @@ def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem]:
             if key.startswith("m"):
                 rungs.pop(key[1:], None)
                 rungs |= {} if row.values[key] is None else {key[1:]: row.values[key]}
-        why = row.why or f"{row.file}: {_cells(row)}"
+        why = row.reason(_cells(row))
         after = before | {"shape": row.values["shape"] or "linear", "source": "assumption", "why": why, "rungs": rungs}
         value = after if exists else {row.id: after}
         change = row.change(f"{KEY}s.{row.id}" if exists else f"{KEY}s", value, row.changed[0])
@@ -97,9 +97,12 @@ def check(plan: Plan, rows: Iterable[Edited], rooms: Rooms) -> Iterator[Problem]
     edited = {row.id: row for row in rows}
     for ladder in ladders(plan, rooms.ladder, rooms.flow_ladder) if edited else ():
         row = edited.get(ladder.id)
+        told = {}
         for problem in ladder.problems if row else ():
             month = f"m{problem.field.rpartition('.')[2]}"
-            yield replace(problem, file=row.file, field=row.cells[month] if month in row.changed else _cells(row))
+            cell = row.cells[month] if month in row.changed else _cells(row)
+            told.setdefault((problem.code, cell), replace(problem, file=row.file, field=cell))
+        yield from told.values()
 
 
 def _cells(row: Edited) -> str:

@@ -112,7 +112,7 @@ def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem]:
 def _unit(row: Edited) -> dict[str, Any]:
     name = row.values["name"]
     given: Mapping[str, Any] = {key: row.values[key] for key in _FIELDS if row.values[key] is not None}
-    why = row.why or f"{row.file}: {row.cells[ID]}"
+    why = row.reason(row.cells[ID])
     return {"id": row.id, "name": {"zh": name, "en": name}, "source": "assumption", "why": why} | dict(given)
 
 

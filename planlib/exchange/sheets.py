@@ -118,6 +118,10 @@ class Edited:
         """Return a change of the plan that was typed in column `key`."""
         return Change(path, value, self.file, self.cells[key], self.why)
 
+    def reason(self, cell: str) -> str:
+        """Return why a value that was typed in a cell changed."""
+        return Change("", None, self.file, cell, self.why).reason
+
     def problem(self, code: str, key: str, given: object = None, **values: object) -> Problem:
         """Return a problem with the cell in column `key`."""
         return Problem(code, self.file, self.cells[key], given=given, values=values)

@@ -53,6 +53,11 @@ class Change:
     cell: str
     why: str = ""
 
+    @property
+    def reason(self) -> str:
+        """Why the value changed: the reason given, else the place, without the folders of one desk."""
+        return self.why or f"{Path(self.file).name}: {self.cell}"
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -109,7 +114,8 @@ class Plan:
     def origin(self) -> dict[str, Any]:
         """Return out of what the plan was made: file, scenario, overrides, and the changes of another file if any."""
         found: dict[str, Any] = {"file": self.file, "scenario": self.scenario, "sets": list(self.sets)}
-        return found | ({"changes": [asdict(change) for change in self.changes]} if self.changes else {})
+        changes = [asdict(change) | {"file": Path(change.file).name} for change in self.changes]
+        return found | ({"changes": changes} if changes else {})
 
     def _content(self) -> dict[str, Any]:
         return self.model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -317,7 +323,7 @@ def _apply_change(tree: Node, change: Change) -> list[Problem]:
     for _, inner in node.walk():
         if isinstance(inner.value, int | float) and not isinstance(inner.value, bool):
             inner.typed = f"{inner.value:.15g}"
-    if override(tree, change.path, node, why=change.why or place):
+    if override(tree, change.path, node, why=change.reason):
         return []
     return [Problem("unknown_path", file=place, given=change.path)]
 

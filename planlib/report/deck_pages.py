@@ -38,6 +38,7 @@ _TITLE_CHARS = {"zh": 36, "en": 80}
 _READING_CHARS = {"zh": 50, "en": 110}
 _LEADING = {"zh": 0.5, "en": 0.36}
 _TITLE_LEADING = 0.24
+_CELLS_LENGTH = 90  # characters of two lines
 _MOST_CHECKS = 8
 _CHECK_WIDTH = 178.0
 _STEP_WIDTH = 398.0
@@ -454,6 +455,7 @@ class Pages:
         entries = {
             "plan": plan["file"],
             "scenario": plan.get("scenario"),
+            "changed_in": _changed_in(plan),
             "hash": plan["sha256"][:16],
             "seed": ", ".join(dict.fromkeys(str(found["seed"]) for found in self.run.results.values())),
             "as_of": self.words.date(self.run.as_of),
@@ -495,6 +497,17 @@ class Pages:
         if not items:
             return []
         return [{"kind": "heading", "text": self.label("method.checks")}, {"kind": "checks", "items": items}]
+
+
+def _changed_in(plan: Mapping[str, Any]) -> str | None:
+    """Return the workbook that changed the plan for this run, with the first of its cells."""
+    found = plan.get("changed_in")
+    if found is None:
+        return None
+    cells, shown = list(found["cells"]), f"{found['file']}:"
+    while cells and len(shown) + len(cells[0]) < _CELLS_LENGTH:
+        shown += f" {cells.pop(0)}" + ("," if cells else "")
+    return f"{shown.rstrip(',')} + {len(cells)}" if cells else shown
 
 
 @dataclass(frozen=True)

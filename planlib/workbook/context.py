@@ -372,6 +372,7 @@ class Book:
                 "months": plan.months,
                 "classification": brand.classification and brand.classification.model_dump(),
                 "owner": plan.model.plan.owner,
+                **_changed_in(plan),
             },
             **self._record,
             "decision": self._decision,
@@ -387,6 +388,13 @@ class Book:
         """Record a file that the results rest on."""
         digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         self._record["inputs"].append({"file": Path(path).as_posix(), "sha256": digest, "rows": rows})
+
+
+def _changed_in(plan: Plan) -> dict[str, Any]:
+    """Return which file changed the plan for this run, and in which of its cells; nothing when none did."""
+    if not plan.changes:
+        return {}
+    return {"changed_in": {"file": Path(plan.changes[0].file).name, "cells": [change.cell for change in plan.changes]}}
 
 
 def _texts(tree: object):
