@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from planlib.core.guards import Guard
 
+_LISTED = ("active", "quiet", "dormant")
+
 
 @dataclass(frozen=True, slots=True)
 class States:
@@ -14,20 +16,20 @@ class States:
 
     Attributes:
         active: seen within `active_days`.
-        between: silent for longer, yet not as long as `dormant_days`.
+        quiet: silent for longer, yet not as long as `dormant_days`.
         dormant: silent for `dormant_days` or more.
         listed: all three.
     """
 
     active: int
-    between: int
+    quiet: int
     dormant: int
     active_days: int
     dormant_days: int
 
     @property
     def listed(self) -> int:
-        return self.active + self.between + self.dormant
+        return self.active + self.quiet + self.dormant
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Bridge:
     Attributes:
         opening, closing: dormant on the first and on the last day.
         newly: dormant at the end who were not at the start, people who joined between included.
-        woken: dormant at the start, active at the end.
+        woken: dormant at the start, listed and not dormant at the end.
         lost: dormant at the start, gone at the end.
         listed_opening, listed_closing: everybody on the list on both days.
         window_days: the inactivity that makes a person dormant.
@@ -67,7 +69,7 @@ def states(silent_days: Mapping[int, int], *, active_days: int, dormant_days: in
         dormant_days: silent for so many days counts as dormant, at least `active_days`.
 
     >>> found = states({0: 30, 40: 10, 95: 60}, active_days=30, dormant_days=90)
-    >>> found.active, found.between, found.dormant, found.listed
+    >>> found.active, found.quiet, found.dormant, found.listed
     (30, 10, 60, 100)
     """
     guard = Guard()
@@ -84,8 +86,9 @@ def bridge(moves: Mapping[tuple[str, str], int], *, window_days: int) -> Bridge:
     """Return the dormancy bridge from how many people moved between which states.
 
     Args:
-        moves: {(state on the first day, on the last day): people}, the first being "absent", "active" or "dormant",
-            the last "gone", "active" or "dormant"; pairs without people may be left out.
+        moves: {(state on the first day, on the last day): people}, the first being "absent", "active", "quiet" or
+            "dormant", the last "gone" or one of those three; pairs without people may be left out. Quiet is neither:
+            silent for longer than the active window and not yet for the dormant one.
         window_days: the inactivity that makes a person dormant.
 
     Raises:
@@ -100,23 +103,22 @@ def bridge(moves: Mapping[tuple[str, str], int], *, window_days: int) -> Bridge:
     window = guard.whole("window_days", window_days, low=1)
     seen: dict[tuple[str, str], int] = {}
     for (first, last), people in moves.items():
-        guard.choice("moves", first, ("absent", "active", "dormant"))
-        guard.choice("moves", last, ("gone", "active", "dormant"))
+        guard.choice("moves", first, ("absent", *_LISTED))
+        guard.choice("moves", last, ("gone", *_LISTED))
         seen[first, last] = guard.whole("moves", people, low=0)
     guard.done()
 
     def total(first: tuple[str, ...], last: tuple[str, ...]) -> int:
         return sum(seen.get((a, b), 0) for a in first for b in last)
 
-    everywhere = ("gone", "active", "dormant")
     return Bridge(
-        opening=total(("dormant",), everywhere),
-        newly=total(("absent", "active"), ("dormant",)),
-        woken=total(("dormant",), ("active",)),
+        opening=total(("dormant",), ("gone", *_LISTED)),
+        newly=total(("absent", "active", "quiet"), ("dormant",)),
+        woken=total(("dormant",), ("active", "quiet")),
         lost=total(("dormant",), ("gone",)),
-        closing=total(("absent", "active", "dormant"), ("dormant",)),
-        listed_opening=total(("active", "dormant"), everywhere),
-        listed_closing=total(("absent", "active", "dormant"), ("active", "dormant")),
+        closing=total(("absent", *_LISTED), ("dormant",)),
+        listed_opening=total(_LISTED, ("gone", *_LISTED)),
+        listed_closing=total(("absent", *_LISTED), _LISTED),
         window_days=window,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -250,13 +251,14 @@ def cost_per(spend: float, events: float, *, dispersion: float = 1.0, level: flo
     return Level(money / seen.value, money / seen.high, money / seen.low, seen.n, "poisson", level=level)
 
 
-def measured(form: str, sums: Mapping[str, float], *, level: float = 0.95) -> Level:
+def measured(form: str, sums: Mapping[str, Any], *, level: float = 0.95) -> Level:
     """Return the level of a metric from the sums of its query, by the form that the query declares.
 
     Args:
-        form: "share" (successes, n), "count" (total, periods, dispersion), "counted" (value),
-            "mean" (n, total, squares), "ratio" (n, x, y, xx, xy, yy), "cost_per" (spend, events, dispersion).
-        sums: by those names; those with a default may be left out.
+        form: "share" (successes, n), "count" (total, periods, dispersion), "counted" (value, n),
+            "mean" (n, total, squares), "ratio" (n, x, y, xx, xy, yy, scale), "cost_per" (spend, events, dispersion).
+        sums: by those names; those with a default may be left out. `days`, the daily counts, may stand in place of
+            `dispersion`.
 
     >>> measured("share", {"successes": 5, "n": 100}).value
     0.05
@@ -264,7 +266,10 @@ def measured(form: str, sums: Mapping[str, float], *, level: float = 0.95) -> Le
     guard = Guard()
     guard.choice("form", form, tuple(_FORMS))
     guard.done()
-    return _FORMS[form](**sums) if form == "counted" else _FORMS[form](**sums, level=level)
+    given = {name: value for name, value in sums.items() if name != "days"}
+    if "days" in sums:
+        given["dispersion"] = dispersion(sums["days"]) if len(sums["days"]) else 1.0
+    return _FORMS[form](**given) if form == "counted" else _FORMS[form](**given, level=level)
 
 
 def trend(values: Sequence[float], *, season: int = 1, level: float = 0.95) -> Trend:

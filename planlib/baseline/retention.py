@@ -1,8 +1,8 @@
 """Retention of cohorts: the triangle, and D7, D30, D90 over those old enough to tell.
 
-A person counts as retained at day d when seen active in the `span` days that end on day d: with a span of 7, at D30
-between day 24 and day 30. So a person is old enough once d days have passed, and every cohort is judged over a window
-of the same length however old it is.
+A person counts as retained at day d when seen acting on one of the `span` days from day d on: with a span of 7, at D30
+between day 30 and day 36. So a cohort is old enough once d + span days have passed, and all are judged over windows of
+one length, however old they are.
 """
 
 from __future__ import annotations
@@ -83,15 +83,17 @@ def triangle(joined: Sequence[int], retained: Sequence[Sequence[int]], mature: S
 
 
 def at_day(
-    day: int, joined: Sequence[int], retained: Sequence[int], age_days: Sequence[int], *, level: float = 0.95
-) -> Retained:
+    day: int, joined: Sequence[int], retained: Sequence[int], age_days: Sequence[int], *, span: int = 7,
+    level: float = 0.95,
+) -> Retained:  # fmt: skip
     """Return retention at a day over the cohorts that are at least so old; younger ones are counted, not used.
 
     Args:
         day: days since joining, e.g. 7.
         joined: (K,) people who joined, by day of joining.
         retained: (K,) of those, people retained at that day.
-        age_days: (K,) days from joining to the last day of the data.
+        age_days: (K,) whole days of data since joining, the day of joining and the last day included.
+        span: days from `day` on within which an act counts.
         level: coverage of the interval.
 
     >>> found = at_day(7, [100, 50], [60, 50], [30, 3])
@@ -105,8 +107,9 @@ def at_day(
     age = guard.numbers("age_days", list(age_days) or [0], low=0.0, ndim=(1,))
     if not len(base) == len(left) == len(age):
         guard.add("shape", "retained", len(left), expected=f"{len(base)} values")
+    length = guard.whole("span", span, low=1)
     guard.done()
-    old = age >= after
+    old = age >= after + length
     people, stayed = base[old].sum(), left[old].sum()
     found = share(stayed, people, level=level) if people else not_measurable("cohorts_too_young")
     young = ~old & (base > 0)

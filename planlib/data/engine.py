@@ -64,6 +64,12 @@ class Engine:
         given = {name: value for name, value in (parameters or {}).items() if name in names}
         return Answer(self._db.execute(to_duckdb(text), given) if given else self._db.execute(to_duckdb(text)))
 
+    def keep(self, name: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run one of the package's texts once and keep its answer under its name, for texts that build on it."""
+        text = statement(name)
+        given = {n: value for n, value in (parameters or {}).items() if n in set(_names(text))}
+        self._db.execute(f'CREATE OR REPLACE TEMPORARY TABLE "{name}" AS {to_duckdb(text)}', given or None)
+
     def rows(self, table: str) -> int:
         """Return how many rows a table has."""
         return self._db.execute(f"SELECT COUNT(*) FROM {TABLES[table].name}").fetchone()[0]

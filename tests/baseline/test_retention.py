@@ -9,8 +9,8 @@ from planlib.funnel.retention import fit_sbg
 
 
 def test_cohorts_younger_than_the_window_are_left_out_and_counted():
-    """Day cohorts of ages 10, 7, 6, 0: two are old enough for D7."""
-    found = at_day(7, [100, 200, 300, 400], [50, 130, 290, 400], [10, 7, 6, 0])
+    """Day cohorts of ages 17, 14, 13, 0: two are old enough for the week from D7 on."""
+    found = at_day(7, [100, 200, 300, 400], [50, 130, 290, 400], [17, 14, 13, 0])
     assert found.level.value == pytest.approx(180 / 300)
     assert (found.cohorts, found.immature, found.people_left_out, found.level.n) == (2, 2, 700, 300)
     assert found.level.low < 0.6 < found.level.high
@@ -27,9 +27,9 @@ def test_young_cohorts_would_bias_the_rate():
     rng = np.random.default_rng(31)
     joined = np.full(120, 200)
     age = np.arange(120)[::-1]
-    stayed = np.where(age >= 30, rng.binomial(joined, 0.4), 0)
+    stayed = np.where(age >= 37, rng.binomial(joined, 0.4), 0)
     assert at_day(30, joined, stayed, age).level.value == pytest.approx(0.4, abs=0.02)
-    assert stayed.sum() / joined.sum() < 0.32
+    assert stayed.sum() / joined.sum() < 0.30
 
 
 def test_triangle_leaves_what_is_not_known_open():
@@ -60,7 +60,7 @@ def test_points_of_a_curve_fall():
         lambda: triangle([10, 5], [[1]], [[True]]),
         lambda: at_day(0, [1], [1], [1]),
         lambda: at_day(7, [1, 2], [1], [9]),
-        lambda: at_day(7, [1], [2], [9]),
+        lambda: at_day(7, [1], [2], [14]),
     ],
 )
 def test_impossible_cohorts_are_refused(call):
