@@ -65,7 +65,8 @@ class Brand:
                 {"person_hid": f"p{i}", "at": moment(t), "channel_id": "wecom_chat", "touch_type": "interaction"}
                 for i in n for t in self.acts[i]
             ] + [
-                {"person_hid": f"p{i}", "at": moment(364.5), "channel_id": "ads", "touch_type": "sent"} for i in n
+                {"person_hid": f"p{i}", "at": moment(364.5), "channel_id": "ads", "touch_type": kind}
+                for i in n for kind in ("sent", "added")
             ] + [{"person_hid": "stranger", "at": moment(0.1), "channel_id": "", "touch_type": "visit"}],
             "orders": [
                 {"order_id": f"{i}-{k}", "created_at": moment(t), "paid_at": moment(t), "openid_hid": f"o{i}",

@@ -1,11 +1,13 @@
 -- One row a person who acted since joining: when first and last, last before the period, and on which days of age.
 -- Acts are the person's own; messages sent to it are none, and so is joining.
--- Tables: touches, moment_interactions, people, sold. Parameters: until, opening (the moment the period begins).
+-- Tables: touches, moment_interactions, id_map, people, sold. Parameters: until, opening (the moment the period begins).
 WITH acts AS (
   SELECT t.person_hid AS person, t.at AS acted_at FROM touches t
-  WHERE t.at < :until AND t.touch_type NOT IN ('impression', 'exposure', 'send', 'sent', 'delivered', 'push')
+  WHERE t.at < :until AND t.touch_type NOT IN ('added', 'impression', 'exposure', 'send', 'sent', 'delivered', 'push')
   UNION ALL
-  SELECT i.person_hid AS person, i.at AS acted_at FROM moment_interactions i WHERE i.at < :until
+  SELECT COALESCE(m.person_hid, i.person_hid) AS person, i.at AS acted_at FROM moment_interactions i
+  LEFT JOIN id_map m ON m.external_hid = i.person_hid AND m.external_hid <> ''
+  WHERE i.at < :until
   UNION ALL
   SELECT buyer AS person, paid_at AS acted_at FROM sold
 )
