@@ -77,6 +77,33 @@ def accept(
     _end(w, "check_next", plan=plan)
 
 
+@app.command(
+    epilog="Example 示例: planlib goal params/wechat_platform.yaml w-users-year1 --to 450_000 --reason '60 % of paths'"
+)
+def goal(
+    plan: PlanFile,
+    target: Annotated[str, typer.Argument(metavar="ID", help="id of the target 目标编号", show_default=False)],
+    to: Annotated[str, typer.Option("--to", metavar="LEVEL", help="the new level 新水平", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", help="why it changes 理由", show_default=False)],
+    owner: Annotated[str | None, typer.Option("--owner", help="who decides; else the plan's owner 负责人")] = None,
+    locale: Locale = None,
+) -> None:
+    """Change a goal, and keep date, reason and the level before. 调整目标，并记下日期与理由。"""
+    w = _words(locale)
+    import numpy as np
+
+    from planlib.core.metrics import metric
+    from planlib.plan.decide import change_goal
+
+    today = dt.datetime.now().astimezone().date()
+    done = change_goal(plan, target, to, reason=reason, owner=owner, day=today)
+    unit = done.target.unit or metric(done.target.metric).unit
+    before, after = (" – ".join(w.number(end, unit) for end in np.atleast_1d(x)) for x in (done.before, done.after))
+    told = {"metric": w.metric(done.target.metric), "before": before, "after": after, "file": done.path.as_posix()}
+    _print(w.text("cli.goal_changed", **told))
+    _end(w, "check_next", plan=plan)
+
+
 @app.command(epilog="Example 示例: planlib run params/wechat_platform.yaml --set users.churn.value=0.05")
 def run(
     plan: PlanOrWorkbook,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
+from planlib.plan.load import Plan, load_plan
+from planlib.plan.model import Target
 
 _HEAD = (
     "# 由 planlib 写入，最后并入方案；删行即撤销。\n"
@@ -46,6 +50,66 @@ def add_decision(plan_file: str | Path, decision: Mapping[str, str]) -> None:
     line = _next_line(log_path(plan_file), {"kind": "decision", **decision})
     write_whole(path, _HEAD + _dump(content))
     _append(log_path(plan_file), line)
+
+
+@dataclass(frozen=True, slots=True)
+class GoalChange:
+    """A goal that was changed: of which target, from which level to which, and where that stands now."""
+
+    target: Target
+    before: float | tuple[float, float]
+    after: float | tuple[float, float]
+    path: Path
+
+
+def change_goal(
+    plan_file: str | Path, target: str, to: str, *, reason: str, owner: str | None, day: dt.date
+) -> GoalChange:
+    """Change a target's level in PLAN.adopted.yaml, where its document's level stays untouched, and log it.
+
+    Args:
+        plan_file: the plan.
+        target: id of the target.
+        to: the new level as a plan file writes it: a number, or [low, high] for a range.
+        reason, owner, day: kept in the log; the owner of the plan decides when no other is named.
+
+    Raises:
+        InputError: the plan has problems, there is no such target, it cannot have that level or has it already, or
+            adopted file or log have been damaged; nothing is written then.
+    """
+    before = _target(load_plan(plan_file), target)
+    changed = load_plan(plan_file, sets=(f"targets.{target}.{before.operation}={to}",))
+    after = _target(changed, target)
+    if after.level == before.level:
+        raise InputError(Problem("same_level", file=Path(plan_file).as_posix(), field=f"targets.{target}", given=to))
+    level = list(after.level) if isinstance(after.level, tuple) else after.level
+    path = adopted_path(plan_file)
+    content = _read(path)
+    row = {"id": target, before.operation: level, "source": "adopted", "why": reason}
+    rows = [row for row in content.get("targets") or [] if row.get("id") != target]
+    content["targets"] = [*rows, row]
+    entry = {
+        "kind": "goal",
+        "target": target,
+        "metric": before.metric,
+        "from": before.level,
+        "to": level,
+        "reason": reason,
+        "owner": owner or changed.plan.owner or "—",
+        "date": day.isoformat(),
+    }
+    line = _next_line(log_path(plan_file), entry)
+    write_whole(path, _HEAD + _dump(content))
+    _append(log_path(plan_file), line)
+    return GoalChange(after, before.level, after.level, path)
+
+
+def _target(plan: Plan, target: str) -> Target:
+    found = next((row for row in plan.targets if row.id == target), None)
+    if found is None:
+        values = {"choice": ", ".join(row.id for row in plan.targets if row.id) or "—"}
+        raise InputError(Problem("unknown_ref", plan.file, "targets", given=target, values=values))
+    return found
 
 
 def verify_log(path: str | Path) -> int:
