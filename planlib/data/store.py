@@ -21,6 +21,7 @@ TIDY = "tidy"
 RAW = "raw"
 SALT = "salt"
 MANIFEST = "manifest.json"
+TRUTH = "truth.json"  # what was planted in the sample brand
 VERSION = 1
 
 
@@ -32,6 +33,11 @@ def tidy_dir(root: str | Path) -> Path:
 def raw_dir(root: str | Path) -> Path:
     """Return the folder of the raw files."""
     return Path(root) / RAW
+
+
+def is_sample(root: str | Path) -> bool:
+    """Return whether a data folder holds the invented sample brand: its truth lies beside the raw files."""
+    return (Path(root) / TRUTH).is_file()
 
 
 def make_private(folder: Path) -> Path:

@@ -96,6 +96,11 @@ class Plan:
         return self.model.plan.seed
 
     @property
+    def data_root(self) -> str:
+        """The folder of the plan's data, as typed."""
+        return self.model.data.root
+
+    @property
     def sha256(self) -> str:
         """Hash of the canonical form: equal for equal plans, however they were written."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
@@ -323,7 +328,7 @@ def _apply_change(tree: Node, change: Change) -> list[Problem]:
     for _, inner in node.walk():
         if isinstance(inner.value, int | float) and not isinstance(inner.value, bool):
             inner.typed = f"{inner.value:.15g}"
-    if override(tree, change.path, node, why=change.reason):
+    if override(tree, change.path, node, why=change.reason, added=True):
         return []
     return [Problem("unknown_path", file=place, given=change.path)]
 

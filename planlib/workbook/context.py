@@ -20,11 +20,14 @@ import numpy as np
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
+from planlib.data.store import is_sample, read_manifest, table_files
 from planlib.plan import Plan, load_plan
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from planlib.data.engine import Engine
 
 Text = dict[str, Any]
 
@@ -83,10 +86,32 @@ class Book:
 
     @cached_property
     def as_of(self) -> dt.date:
-        """The plan's as-of day, else its first day; never today's clock."""
+        """The plan's as-of day, else the newest day in the data, else the plan's first day; never today's clock."""
         if self.plan.data.as_of:
             return dt.date.fromisoformat(self.plan.data.as_of)
+        if table_files(self.plan.data_root):
+            from planlib.data.baseline import period
+            from planlib.data.engine import Engine
+
+            with Engine(self.plan.data_root) as tables:
+                days = period(tables)
+            if days:
+                return days[1]
         return dt.date.fromisoformat(f"{self.plan.start}-01")
+
+    @property
+    def on_sample(self) -> bool:
+        """Whether the plan's data are those of the invented sample brand, which pages have to say."""
+        return is_sample(self.plan.data_root)
+
+    def tables(self) -> Engine:
+        """Return the plan's tidy tables for SQL, and record their files as what the results rest on."""
+        from planlib.data.engine import Engine
+
+        manifest = read_manifest(self.plan.data_root)
+        for name, path in sorted(table_files(self.plan.data_root, manifest).items()):
+            self.input_file(path, rows=int(manifest["tables"][name]["rows"]))
+        return Engine(self.plan.data_root)
 
     def rng(self, stream: str) -> np.random.Generator:
         """Return the random stream of that name: the same for the same seed, apart from all others."""
@@ -386,7 +411,8 @@ class Book:
 
     def input_file(self, path: str | Path, *, rows: int | None = None) -> None:
         """Record a file that the results rest on."""
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._record["inputs"].append({"file": Path(path).as_posix(), "sha256": digest, "rows": rows})
 
 

@@ -44,10 +44,10 @@ def step_keys(graph: Graph, sources: Mapping[str, Source], *, surroundings: str)
     return keys
 
 
-def surroundings(plan_sha256: str, *, locale: str, project_root: Path, ledger: Ledger) -> str:
-    """Return the hash of what every notebook depends on, whichever it is."""
+def surroundings(plan_sha256: str, *, locale: str, project_root: Path, data_root: str, ledger: Ledger) -> str:
+    """Return the hash of what every notebook depends on, whichever it is; `data_root` is the plan's data folder."""
     lock = project_root / "requirements.lock"
-    tidy = project_root / "data" / "tidy"
+    tidy = project_root / data_root / "tidy"
     return _hash(
         {
             "plan": plan_sha256,

@@ -50,6 +50,8 @@ class RunnablePlan(Protocol):
     def seed(self) -> int: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def data_root(self) -> str: ...
     def resolved_json(self) -> str:
         """Return the file that notebooks load in its place."""
 
@@ -218,7 +220,13 @@ class _Run:
     def _keys(self) -> tuple[dict[str, Source], dict[str, str]]:
         sources = {notebook.id: read_source(notebook.path) for notebook in self.graph}
         plan_sha256 = hashlib.sha256(self.plan_json.encode()).hexdigest()
-        around = surroundings(plan_sha256, locale=self.locale, project_root=self.root, ledger=self.ledger)
+        around = surroundings(
+            plan_sha256,
+            locale=self.locale,
+            project_root=self.root,
+            data_root=self.plan.data_root,
+            ledger=self.ledger,
+        )
         return sources, step_keys(self.graph, sources, surroundings=around)
 
     def _standing(self, latest: Path | None, rows: Mapping[str, StepRow], ids: Iterable[str]) -> dict[str, StepRow]:

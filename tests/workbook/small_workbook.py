@@ -29,6 +29,7 @@ class SmallPlan:
     id: str = "small"
     seed: int = 7
     content: dict = field(default_factory=dict)
+    data_root: str = "data/"
 
     def resolved_json(self) -> str:
         return json.dumps({"id": self.id, "seed": self.seed, **self.content}, sort_keys=True)

@@ -167,7 +167,8 @@ def test_locale_and_code_are_part_of_the_key(book):
     with Ledger(book.out) as ledger:
 
         def around(locale):
-            return keys.surroundings(plan_sha256, locale=locale, project_root=book.root, ledger=ledger)
+            where = {"project_root": book.root, "data_root": "data/", "ledger": ledger}
+            return keys.surroundings(plan_sha256, locale=locale, **where)
 
         before = around("en")
         assert before == around("en") != around("zh")

@@ -120,6 +120,18 @@ def test_everything_else_that_changes_runs_all_again(book, change, monkeypatch):
     assert book.ran == ["a", "b", "c"]
 
 
+def test_data_of_the_plans_own_folder_count_and_no_others(book):
+    """Each plan names its data folder."""
+    plan = SmallPlan(data_root="data/brand")
+    book.run(plan)
+    write_whole(book.root / "data" / "tidy" / "users.csv", "1")
+    book.run(plan)
+    assert book.ran == []
+    write_whole(book.root / "data" / "brand" / "tidy" / "users.csv", "1")
+    book.run(plan)
+    assert book.ran == ["a", "b", "c"]
+
+
 def test_plans_of_one_hash_but_other_provenance_differ(book):
     """Results name the plan's file, so another file's results are not these."""
 
