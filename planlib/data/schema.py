@@ -66,6 +66,7 @@ class Table:
         columns: in order; `source`, `pulled_at`, `file_no` come last.
         key: columns that tell rows apart.
         day: the column that dates a row, for gaps, late data and purging; None where rows have no date.
+        ends: the column that dates the end of what a row tells, by which it is purged in place of `day`.
         daily: a row is due for every day (gaps are counted).
         merged: rows of one key from several payloads complete each other; else the newest row stands alone.
         derived: made from other tables at the end of a load.
@@ -75,6 +76,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     day: str | None = None
+    ends: str | None = None
     daily: bool = False
     merged: bool = False
     derived: bool = False
@@ -83,6 +85,11 @@ class Table:
     def personal(self) -> tuple[str, ...]:
         """Return the names of the columns that hold personal data."""
         return tuple(column.name for column in self.columns if column.kind.personal)
+
+    @property
+    def purged_on(self) -> str | None:
+        """Return the column by which old rows are purged; None where rows are current states."""
+        return self.ends or self.day
 
     def column(self, name: str) -> Column:
         """Return the column `name`."""
@@ -121,13 +128,13 @@ _ALL = (
         "customers", "external_hid",
         {"external_hid": HID, "wx_type": CODE, "gender": PERSONAL, "first_add_at": TIME, "n_followers": COUNT,
          "consent_status": PERSONAL, "do_not_contact": YES, "last_seen_at": TIME},
-        day="first_add_at", merged=True),
+        day="first_add_at", ends="last_seen_at", merged=True),
     _table(
         "follow_edges", "external_hid staff_id",
         {"external_hid": HID, "staff_id": STAFF, "added_at": TIME, "add_way": CODE, "add_way_label": TEXT,
          "state": TEXT, "channel_id": TEXT, "initiator": TEXT, "removed_at": TIME, "removed_by": TEXT,
          "is_active": YES, "last_seen_at": TIME},
-        day="added_at", merged=True),
+        day="added_at", ends="removed_at", merged=True),
     _table(  # callbacks of customers who left or were removed
         "edge_events", "external_hid staff_id event at",
         {"external_hid": HID, "staff_id": STAFF, "event": TEXT, "at": TIME}, day="at"),
@@ -231,7 +238,8 @@ _ALL = (
         {"order_id": TEXT, "created_at": TIME, "paid_at": TIME, "status": CODE, "status_label": TEXT,
          "openid_hid": HID, "unionid_hid": HID, "product_yuan": YUAN, "order_yuan": YUAN, "freight_yuan": YUAN,
          "discount_yuan": YUAN, "refund_yuan": YUAN, "order_scene": CODE, "sharer_type": CODE, "share_scene": CODE,
-         "sharer_hid": HID, "source_account": TEXT, "channel_id": TEXT, "store_id": TEXT, "is_present": YES},
+         "sharer_hid": HID, "source_account": TEXT, "channel_id": TEXT, "store_id": TEXT, "wx_txn_id": TEXT,
+         "is_present": YES},
         needs="created_at order_yuan", day="created_at"),
     _table(
         "order_items", "order_id sku_id",

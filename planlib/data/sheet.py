@@ -1,0 +1,260 @@
+"""Sheets: which one a file is, by its headers, and its rows as records of plain text."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from planlib.core.errors import InputError, Problem
+from planlib.data.fields import clean_cell, is_formula
+from planlib.data.sources import SOURCES, yaml_of
+
+HEADER_ROWS = 30  # how far down a header is looked for, below titles
+MAX_UNPACKED = 200 * 2**20
+MAX_RATIO = 200
+_SMALL_ENOUGH = 10 * 2**20
+BILL = "wxpay_bill"
+_BILL_SUMS = {"应结订单总金额": "settle_yuan", "退款总金额": "refund_yuan"}
+_TOTALS = ("合计", "总计", "汇总", "total")
+_UNIT = re.compile(r"\([^()]*\)$")
+
+Record = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of a sheet.
+
+    Args:
+        source: which kind of sheet it is.
+        columns: position of a cell -> column.
+        width: how many cells it has.
+        line: its line, counted from 1.
+        labels: its cells as they stand.
+    """
+
+    source: str
+    columns: Mapping[int, str]
+    width: int
+    line: int
+    labels: tuple[str, ...]
+
+
+def label(cell: object) -> str:
+    """Return a header cell in the form in which labels are compared.
+
+    >>> label(" 付款金额（元） "), label("UserID")
+    ('付款金额', 'userid')
+    """
+    text = unicodedata.normalize("NFKC", str(cell or "")).strip("\ufeff` \t\r\n").lower().replace(" ", "")
+    return _UNIT.sub("", text)
+
+
+def recognise(cells: Sequence[object], line: int) -> Header | None:
+    """Return what a row says when it is a header: the sheet of whose words it has most, its required ones all."""
+    labels = [label(cell) for cell in cells]
+    best: Header | None = None
+    for name, words in _labels().items():
+        columns: dict[int, str] = {}
+        for index, text in enumerate(labels):
+            if text in words and words[text] not in columns.values():
+                columns[index] = words[text]
+        found = set(columns.values())
+        enough = SOURCES[name].keys <= found and len(found) > len(SOURCES[name].keys & {"date"})
+        if enough and (best is None or len(columns) > len(best.columns)):
+            width = max(i for i, text in enumerate(labels) if text) + 1
+            best = Header(name, columns, width, line, tuple(labels[:width]))
+    return best
+
+
+@cache
+def kinds(source: str) -> dict[str, str]:
+    """Return the kind of every column of a sheet."""
+    fields = (f for o in SOURCES[source].outs for f in [*o.fields.values(), *o.helps.values()])
+    return {f.path: f.kind for f in fields if not f.path.startswith("@")}
+
+
+def read(path: Path, shown: str, encoding: str) -> Iterator[tuple[Header, int, Record]]:
+    """Yield header, line and record of every row of a csv file or payment bill.
+
+    Args:
+        path: the file.
+        shown: its name in messages.
+        encoding: how its text is encoded.
+
+    Raises:
+        InputError: no known header, a row of another length, or a cell that a spreadsheet would run.
+    """
+    with open(path, encoding=encoding, newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        if label(first).startswith("交易时间,公众账号id"):
+            yield from _bill(file, shown)
+            return
+        rows = _numbered(file, shown, "\t" if first.count("\t") > first.count(",") else ",")
+        yield from _records(rows, shown, strict=True)
+
+
+def read_xlsx(path: Path, shown: str) -> Iterator[tuple[Header, int, Record]]:
+    """Yield header, line and record of every row of the first sheet with a known header.
+
+    Raises:
+        InputError: as `read`, or the file unpacks to far more than it is.
+    """
+    from openpyxl import load_workbook
+
+    guard_archive(path, shown)
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # openpyxl raises whatever its parts raise
+        raise InputError(Problem("data_xlsx", file=shown, given=str(error)[:120])) from None
+    try:
+        for sheet in book.worksheets:
+            head = [[*row] for row in sheet.iter_rows(max_row=HEADER_ROWS, values_only=True)]
+            if any(recognise(row, i + 1) for i, row in enumerate(head)):
+                rows = ((i + 1, [*row]) for i, row in enumerate(sheet.iter_rows(values_only=True)))
+                yield from _records(rows, shown, strict=False)
+                return
+        raise InputError(Problem("data_unknown", file=shown))
+    finally:
+        book.close()
+
+
+def guard_archive(path: Path, shown: str) -> None:
+    """Refuse a packed file that would fill the memory when unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise InputError(Problem("data_xlsx", file=shown, given=str(error))) from None
+    unpacked = sum(part.file_size for part in parts)
+    packed = max(1, sum(part.compress_size for part in parts))
+    if unpacked > MAX_UNPACKED or (unpacked > _SMALL_ENOUGH and unpacked / packed > MAX_RATIO):
+        high = f"{MAX_UNPACKED // 2**20} MB"
+        raise InputError(Problem("data_bomb", file=shown, given=f"{unpacked / 2**20:.0f} MB", values={"high": high}))
+
+
+def _numbered(file, shown: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line where the row begins, cells)."""
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for row in reader:
+            yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(Problem("data_csv", file=shown, line=line, given=str(error))) from None
+
+
+def _records(
+    rows: Iterator[tuple[int, list]], shown: str, *, strict: bool
+) -> Iterator[tuple[Header, int, Record]]:
+    header = None
+    for number, (line, cells) in enumerate(rows):
+        if header is None:
+            header = recognise(cells, line)
+            if header is None and number >= HEADER_ROWS:
+                break
+            continue
+        if not any(str(cell).strip() for cell in cells if cell is not None) or label(cells[0]) in _TOTALS:
+            continue
+        beyond = any(str(cell or "").strip() for cell in cells[header.width :])
+        if beyond or (strict and len(cells) < header.width):
+            values = {"expected": header.width}
+            raise InputError(Problem("data_row_length", file=shown, line=line, given=len(cells), values=values))
+        yield header, line, _record(header, cells, line, shown)
+    if header is None:
+        raise InputError(Problem("data_unknown", file=shown))
+
+
+def _record(header: Header, cells: Sequence[object], line: int, shown: str) -> Record:
+    record: Record = {}
+    of = kinds(header.source)
+    for index, column in header.columns.items():
+        cell = cells[index] if index < len(cells) else None
+        kind = of.get(column, "text")
+        if isinstance(cell, str) and kind in ("text", "id") and is_formula(cell):
+            field = header.labels[index]
+            raise InputError(Problem("data_formula", file=shown, field=field, line=line, given=cell))
+        value = clean_cell(cell, kind)
+        if value is not None and column in _words() and not value.lstrip("-").isdigit():
+            value = _coded(column, value, kind)
+        if value is not None:
+            record[column] = value
+    return record
+
+
+def _coded(column: str, text: str, kind: str) -> str | None:
+    """Return the code of a word that an export writes in its place; a word without a code says nothing.
+
+    >>> _coded("add_way", "通过获客链接添加", "code"), _coded("add_way", "其他", "code")
+    ('16', None)
+    """
+    code = next((str(code) for word, code in _words()[column].items() if word in text), None)
+    return code if code is not None or kind == "code" else text
+
+
+def _bill(file, shown: str) -> Iterator[tuple[Header, int, Record]]:
+    """Yield the rows of a payment bill: cells begin with a back-tick, commas inside names are not quoted."""
+    header = recognise(file.readline().rstrip("\r\n").split(","), 1)
+    if header is None:
+        raise InputError(Problem("data_unknown", file=shown))
+    count, sums = 0, dict.fromkeys(_BILL_SUMS.values(), 0)
+    line = 1
+    for line, text in enumerate(file, start=2):
+        if not text.startswith("`"):
+            break
+        cells = text.rstrip("\r\n")[1:].split(",`")
+        if len(cells) != header.width:
+            values = {"expected": header.width}
+            raise InputError(Problem("data_row_length", file=shown, line=line, given=len(cells), values=values))
+        record = _record(header, cells, line, shown)
+        count += 1
+        sums = {column: total + _fen(record.get(column)) for column, total in sums.items()}
+        yield header, line, record
+    else:
+        text = ""
+    _check_bill(text, next(file, ""), count, sums, shown, line)
+
+
+def _check_bill(heads: str, values: str, count: int, sums: Mapping[str, int], shown: str, line: int) -> None:
+    """Hold the rows against the bill's own summary; a bill without one was cut off."""
+    names = [label(cell) for cell in heads.strip().split(",")]
+    said = dict(zip(names, values.strip().lstrip("`").split(",`"), strict=False))
+    if "总交易单数" not in said:
+        raise InputError(Problem("data_bill_cut", file=shown, line=line))
+    if said["总交易单数"] != str(count):
+        given = {"expected": said["总交易单数"]}
+        raise InputError(Problem("data_bill_count", file=shown, line=line, given=count, values=given))
+    for name, column in _BILL_SUMS.items():
+        if name in said and _fen(said[name]) != sums[column]:
+            given = {"expected": said[name]}
+            raise InputError(
+                Problem("data_bill_sum", file=shown, field=name, line=line, given=sums[column] / 100, values=given)
+            )
+
+
+def _fen(text: str | None) -> int:
+    whole, _, part = (text or "0").partition(".")
+    digits = f"{whole}{part[:2]:0<2}"
+    return int(digits) if digits.lstrip("-").isdigit() else 0
+
+
+@cache
+def _labels() -> dict[str, dict[str, str]]:
+    """Return, for every sheet, label -> column."""
+    return {
+        name: {label(word): column for column, words in columns.items() for word in words}
+        for name, columns in yaml_of("headers").items()
+    }
+
+
+@cache
+def _words() -> dict[str, dict[str, int]]:
+    return yaml_of("codes")["words"]
