@@ -153,8 +153,8 @@ class _Laid:
         return changed
 
     def _edited(self, sheet: Sheet, typed: TypedRow, row: Row | None, changed: list[str]) -> Edited:
-        now = {} if row is None else {key: row.values.get(key) for key in sheet.editable(row)}
-        values = {column.key: None for column in sheet.columns if column.edit} | now | dict(typed.values)
+        now = {} if row is None else row.values
+        values = {column.key: now.get(column.key) for column in sheet.columns if column.edit} | dict(typed.values)
         return Edited(typed.id, values, tuple(changed), self.shown, typed.cells, typed.why, typed.is_new)
 
     def check(self, plan: Plan) -> Iterator[Problem]:

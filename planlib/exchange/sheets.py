@@ -98,7 +98,7 @@ class Edited:
 
     Args:
         id: the row's.
-        values: {column key: value} of the columns for typing, as they are now.
+        values: {column key: value} of all columns for typing, those locked in this row too, as they are now.
         changed: the columns whose value is another than it was.
         file: the workbook.
         cells: {column key: name of the cell, with its sheet}.

@@ -403,11 +403,11 @@ def _named(node: Node, field: str) -> tuple[str, str, int | None]:
     return file, field, line
 
 
-def override(root: Node, path: str, new: Node, *, why: str) -> bool:
+def override(root: Node, path: str, new: Node, *, why: str, added: bool = False) -> bool:
     """Put a node at a dotted path, in place; rows of lists are named by id or number.
 
     A quantity given as a bare number or list takes it as its `value`. What changes becomes an assumption
-    with the reason `why`.
+    with the reason `why`; with `added` also what had no value before.
 
     Returns:
         Whether there is such a place: all but the last part must exist.
@@ -426,7 +426,7 @@ def override(root: Node, path: str, new: Node, *, why: str) -> bool:
         new.key_line = None
         node.value[last] = new
         _one_form(node.value, (last,))
-        if "source" in node.value and _differs(old, new, last):
+        if "source" in node.value and (_differs(old, new, last) or (added and old is None and last not in _ABOUT)):
             _assume(node.value, why, new)
         return True
     if old is None:

@@ -1,0 +1,116 @@
+"""Workbooks as people make, edit and send them back, for the tests of exchange."""
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import openpyxl
+
+from planlib.core.errors import InputError
+from planlib.core.words import words
+from planlib.excel import make_workbook, opener
+
+ROOT = Path(__file__).parents[2]
+W = "params/wechat_platform.yaml"
+P = "params/private_domain_2026.yaml"
+OWN = "params/own.yaml"
+OWN_PLAN = """\
+extends: wechat_platform.yaml
+plan: {id: own, title: {zh: 自己的方案, en: Own plan}}
+baseline:
+  quoted:
+    - {id: own-tags, metric: tag_coverage, equals: 0.1, source: W2.2}
+ladders:
+  private_domain_users: {shape: stage_weighted, rungs: {3: 400_000}, source: assumption, why: agreed}
+organisation:
+  basis: {region: history, store: capacity}
+  units:
+    - {id: east, name: {zh: 华东, en: East}, level: region, history: 300_000, source: assumption, why: last year}
+    - {id: south, name: {zh: 华南, en: South}, level: region, history: 100_000, source: assumption, why: last year}
+    - {id: east-01, name: {zh: 华东一店, en: East 1}, level: store, parent: east, capacity: 900_000, source: assumption, why: x}
+    - {id: east-02, name: {zh: 华东二店, en: East 2}, level: store, parent: east, capacity: 600_000, source: assumption, why: x}
+    - {id: south-01, name: {zh: 华南一店, en: South 1}, level: store, parent: south, share: 1, source: assumption, why: x}
+"""
+
+
+def set_up(folder: Path) -> None:
+    """Make a project with the shipped plans and one with an organisation."""
+    shutil.copytree(ROOT / "params", folder / "params")
+    (folder / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "workbook.yaml", folder / "notebooks")
+    (folder / OWN).write_text(OWN_PLAN, encoding="utf-8")
+
+
+def made(plan: str = W, locale: str = "en") -> Path:
+    """Return the path of a plan's workbook, made now."""
+    return make_workbook(plan, words(locale), Path("outputs"))
+
+
+def opened(path: Path | str, locale: str = "en", **options):
+    """Return the plan that a file opens as, and the lines told about it."""
+    told: list[str] = []
+    return opener(words(locale), told.append)(str(path), **options), told
+
+
+def problems(path: Path | str, **options) -> list[tuple[str, str]]:
+    """Return field (or the place that a change has) and code of every problem with a file."""
+    try:
+        opened(path, **options)
+    except InputError as error:
+        name = Path(path).name
+        return [(p.field if p.file.endswith(name) else p.file.rpartition(": ")[2], p.code) for p in error.problems]
+    return []
+
+
+class Editing:
+    """A workbook open in another program: cells by sheet, row id and heading."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.book = openpyxl.load_workbook(path)
+
+    def place(self, sheet: str, row_id: str, heading: str):
+        page = self.book[sheet]
+        for head in page.iter_rows(max_row=10):
+            names = [cell.value for cell in head]
+            if heading in names:
+                column, top = names.index(heading) + 1, head[0].row
+                break
+        ids = {page.cell(row, 1).value: row for row in range(top + 1, page.max_row + 1)}
+        return page.cell(ids[row_id], column)
+
+    def type(self, sheet: str, row_id: str, heading: str, value) -> str:
+        """Type a value; return the cell's name as messages show it."""
+        cell = self.place(sheet, row_id, heading)
+        cell.value = value
+        return f"{sheet}!{cell.coordinate}"
+
+    def save(self, name: str = "") -> Path:
+        path = self.path.with_name(name) if name else self.path
+        self.book.save(path)
+        return path
+
+
+def edited(path: Path, *cells: tuple[str, str, str, object]) -> tuple[Path, list[str]]:
+    """Type into cells given as (sheet, row id, heading, value); return the path and the names of the cells."""
+    book = Editing(path)
+    names = [book.type(*cell) for cell in cells]
+    return book.save(), names
+
+
+def rewritten(path: Path, change, name: str = "rewritten.xlsx", *, compress: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Write a copy of a package with its parts changed: `change(name, bytes)` returns bytes, or None to leave out."""
+    target = path.with_name(name)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", compress) as archive:
+        for part in source.namelist():
+            content = change(part, source.read(part))
+            if content is not None:
+                archive.writestr(part, content)
+    return target
+
+
+def parts(path: Path) -> dict[str, bytes]:
+    """Return the parts of a package."""
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
