@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from planlib.budget.allocation import nearest
+from planlib.budget.attribution import Paths, conversion_probability, markov, shapley, simple
 from planlib.budget.carryover import adstock
 from planlib.budget.curves import Curves
 from planlib.budget.optimum import Line, Problem, is_feasible, optimise
@@ -170,11 +171,49 @@ def mmm_recovery(case: Case, _: Path) -> Iterator[str]:
         yield f"rss: expected {expected['rss']}, found {found.rss}"
 
 
+def attribution(case: Case, _: Path) -> Iterator[str]:
+    expected, allowed = case["expected"], case.get("tolerance", {}).get("abs", 1e-9)
+    rows: dict[tuple[str, ...], list[float]] = {}
+    for row in case["input"]["paths"]:
+        rows.setdefault(tuple(row["path"]), [0.0, 0.0])[0 if row["converted"] else 1] += row["count"]
+    paths = Paths.of([(path, won, lost) for path, (won, lost) in rows.items()])
+
+    def named(values: np.ndarray) -> dict[str, float]:
+        return dict(zip(paths.channels, values.tolist(), strict=True))
+
+    found: dict[str, Any] = {"shapley_conversions": named(shapley(paths).conversions)}
+    found |= {method: named(simple(paths, method).conversions) for method in ("first", "last", "linear")}
+    found["position_40_20_40"] = named(simple(paths, "position").conversions)
+    for order in (1, 2, 3):
+        credit = markov(paths, order=order)
+        found[f"markov_order{order}"] = {
+            "conversion_probability": conversion_probability(paths, order=order),
+            "removal_effect": named(credit.removal_effect),
+            "attributed_conversions": named(credit.conversions),
+        }
+    yield from _pairs(expected, found, allowed, "")
+
+
+def _pairs(expected: Any, found: Any, allowed: float, where: str) -> Iterator[str]:
+    """Compare numbers that stand as [fraction as text, number]."""
+    if isinstance(expected, Mapping):
+        for key, value in expected.items():
+            if not isinstance(found, Mapping) or key not in found:
+                yield f"{where}{key} is missing"
+            else:
+                yield from _pairs(value, found[key], allowed, f"{where}{key}.")
+        return
+    number = expected[1] if isinstance(expected, list) else expected
+    if abs(found - number) > allowed * max(1.0, abs(number)):
+        yield f"{where[:-1]}: expected {number}, found {found}"
+
+
 JUDGES = {
     ("allocation", "allocation"): allocation,
     ("infeasible", "infeasible"): infeasible,
     ("adstock", "adstock"): carry_over,
     ("adstock", "hill"): carry_over,
+    ("attribution", "attribution"): attribution,
     ("mmm_recovery", "mmm_recovery"): mmm_recovery,
     ("allocation_risk", "allocation_risk"): allocation_risk,
 }
