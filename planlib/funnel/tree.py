@@ -13,7 +13,7 @@ from planlib.funnel.targets import holds
 RESULTS = ("active_users", "buyers", "orders", "gmv")
 
 Goal = float | tuple[float, float]
-Own = Mapping[str, Sequence[tuple[str, Goal]]]
+Own = Mapping[str, Sequence[tuple[str, Goal, float | None]]]
 
 _EPS = 1e-12
 
@@ -176,15 +176,16 @@ def target_tree(
         scale: top / product, e.g. months of the window / GMV of the company in it.
         top: metric of the goal.
         results: (F - 1,) metrics of the products of the first 2, 3, ... F drivers.
-        own: {metric: its targets as (op, goal), see `planlib.funnel.targets.assess`}; judged on the level now.
+        own: {metric: its targets as (op, goal, level)}, see `planlib.funnel.targets.holds`; the level is that of the
+            target's own month, None for the node's level now.
         watched: {metric: (metric above, level now)} of figures that are no factor.
 
     Raises:
         InputError: as `required_levels`; a scale that is not above 0, or a name too many or too few.
 
     >>> chain = [Driver("private_domain_users", 1e6), Driver("aov", 200.0)]
-    >>> tree = target_tree(0.3, chain, scale=1e-9, results=["gmv"], own={"new_customer_share": [("at_least", 0.4)]},
-    ...                    watched={"new_customer_share": ("gmv", 0.35)})
+    >>> tree = target_tree(0.3, chain, scale=1e-9, results=["gmv"], watched={"new_customer_share": ("gmv", 0.35)},
+    ...                    own={"new_customer_share": [("at_least", 0.4, None)]})
     >>> [(node.metric, node.parent) for node in tree.nodes][:3], tree.red
     ([('gmv_share', ''), ('gmv', 'gmv_share'), ('new_customer_share', 'gmv')], ('new_customer_share',))
     """
@@ -260,12 +261,12 @@ def _node(
     )
 
 
-def _judged(level: float, targets: Sequence[tuple[str, Goal]]) -> tuple[str, Goal | None, str]:
+def _judged(now: float, targets: Sequence[tuple[str, Goal, float | None]]) -> tuple[str, Goal | None, str]:
     """Return the first target that is missed, else the first, and whether all are met."""
-    missed = [(op, goal) for op, goal in targets if not holds(op, goal, level)]
+    missed = [(op, goal) for op, goal, level in targets if not holds(op, goal, now if level is None else level)]
     if missed:
         return *missed[0], "off_track"
-    return (*targets[0], "on_track") if targets else ("", None, "none")
+    return (*targets[0][:2], "on_track") if targets else ("", None, "none")
 
 
 def _with_watched(nodes: list[Node], watched: Mapping[str, tuple[str, float]], own: Own | None) -> tuple[Node, ...]:

@@ -116,12 +116,14 @@ def test_the_tree_multiplies_out_and_links_to_the_catalogue():
 
 
 def test_acceptance_a_new_customer_share_below_its_floor_turns_red():
-    own = {"new_customer_share": [("at_least", 0.4)], "aov": [("at_least", 150.0), ("at_least", 250.0)]}
+    own = {"new_customer_share": [("at_least", 0.4, None)], "orders": [("at_least", 1.0, 2.0)]}
+    own |= {"aov": [("at_least", 150.0, None), ("at_least", 250.0, None)]}
     for level, red in ((0.39, ("aov", "new_customer_share")), (0.41, ("aov",))):
         tree = target_tree(0.25, CHAIN, scale=12 / 200e6, own=own, watched={"new_customer_share": ("gmv", level)})
         assert tuple(sorted(tree.red)) == red
         by = {node.metric: node for node in tree.nodes}
-        assert by["aov"].goal == 250.0 and by["orders"].status == "none"
+        assert by["aov"].goal == 250.0 and by["orders"].status == "on_track"
+        assert by["buyers"].status == "none"
         assert by["new_customer_share"].parent == "gmv" and by["new_customer_share"].needed is None
 
 
