@@ -17,6 +17,7 @@ from planlib.budget.optimum import Line, Problem, is_feasible, optimise
 from planlib.budget.response import fit_response, seasonal_controls
 from planlib.budget.risk import best_under_risk
 from planlib.core.constraints import Row, System
+from planlib.core.information import chance_of_being_best, normal_information
 
 Case = Mapping[str, Any]
 FLOOR = 1e-12  # beside a relative tolerance
@@ -194,6 +195,27 @@ def attribution(case: Case, _: Path) -> Iterator[str]:
     yield from _pairs(expected, found, allowed, "")
 
 
+def voi(case: Case, _: Path) -> Iterator[str]:
+    given, expected = case["input"], case["expected"]
+    if "cases" in given:
+        rows = [normal_information(m, s, se, alternative=other).evsi for m, s, other, se in given["cases"]]
+        found: dict[str, Any] = {"evsi": rows}
+    elif "stake" in given:
+        value = normal_information(given["mu"], given["sd"], given["test_se"], alternative=given["alternative"])
+        stake = given["stake"]
+        found = {"evpi_per_cny": value.evpi, "evpi": value.evpi * stake, "evsi": value.evsi * stake}
+    else:
+        found = {"p_best": chance_of_being_best(np.array(given["mu"]), np.array(given["sd"])).tolist()}
+    tolerance = case.get("tolerance", {})
+    for key, value in expected.items():
+        if key not in found:
+            yield f"{key} is not known"
+            continue
+        off, size = np.abs(np.asarray(found[key]) - np.asarray(value)).max(), np.abs(np.asarray(value)).max()
+        if off > tolerance.get("abs", tolerance.get("rel", 1e-3) * size + FLOOR):
+            yield f"{key}: expected {value}, found {found[key]}"
+
+
 def _pairs(expected: Any, found: Any, allowed: float, where: str) -> Iterator[str]:
     """Compare numbers that stand as [fraction as text, number]."""
     if isinstance(expected, Mapping):
@@ -214,6 +236,9 @@ JUDGES = {
     ("adstock", "adstock"): carry_over,
     ("adstock", "hill"): carry_over,
     ("attribution", "attribution"): attribution,
+    ("voi", "experiment"): voi,
+    ("voi", "list"): voi,
+    ("voi", "thompson"): voi,
     ("mmm_recovery", "mmm_recovery"): mmm_recovery,
     ("allocation_risk", "allocation_risk"): allocation_risk,
 }
