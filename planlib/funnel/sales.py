@@ -44,6 +44,29 @@ class Sales:
 
 
 @dataclass(frozen=True, slots=True)
+class Frontier:
+    """What repeat buying and a floor under the share of new GMV leave each other.
+
+    Attributes:
+        repeat_rate: (R,) share of first buyers who buy again.
+        repeat_orders: (O,) further orders of one of them.
+        new_share: (R, O) share of GMV from first orders.
+        gmv_multiple: (R, O) GMV over that of the first orders alone.
+        holds: (R, O) whether the share stands at or above the floor.
+        most_orders: (R,) orders of a repeat buyer at which the share meets the floor; infinite at rate 0.
+        most_multiple: GMV over that of the first orders at the floor, at any rate: 1 / floor.
+    """
+
+    repeat_rate: np.ndarray
+    repeat_orders: np.ndarray
+    new_share: np.ndarray
+    gmv_multiple: np.ndarray
+    holds: np.ndarray
+    most_orders: np.ndarray
+    most_multiple: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """One period's buyers, orders and order value."""
 
@@ -183,6 +206,33 @@ def highest_repeat_orders(new_share: float, *, repeat_rate: float, aov_ratio: fl
     ratio = guard.number("aov_ratio", aov_ratio, above=0.0)
     guard.done()
     return (1.0 / share - 1.0) / (rate * ratio)
+
+
+def new_share_frontier(
+    repeat_rate: object, repeat_orders: object, *, floor: float, aov_ratio: float = 1.0
+) -> Frontier:
+    """Set repeat rate and frequency against a floor under the share of GMV from new customers.
+
+    Args:
+        repeat_rate: (R,) shares.
+        repeat_orders: (O,) further orders of a repeat buyer, >= 0.
+        floor: smallest share of GMV from first orders, above 0, at most 1.
+        aov_ratio: order value of repeat orders over that of first ones, > 0.
+
+    >>> frontier = new_share_frontier([0.35], [1.0, 6.0], floor=0.40)
+    >>> frontier.new_share.round(3).tolist(), frontier.holds.tolist(), frontier.most_orders.round(2).tolist()
+    ([[0.741, 0.323]], [[True, False]], [4.29])
+    """
+    guard = Guard()
+    rate = guard.share("repeat_rate", repeat_rate, ndim=(1,))
+    orders = guard.numbers("repeat_orders", repeat_orders, low=0.0, ndim=(1,))
+    least = guard.number("floor", floor, above=0.0, high=1.0)
+    ratio = guard.number("aov_ratio", aov_ratio, above=0.0)
+    guard.done()
+    share = new_gmv_share(repeat_rate=rate[:, None], repeat_orders=orders, aov_ratio=ratio)
+    with np.errstate(divide="ignore"):
+        most = np.where(rate > 0, (1.0 / least - 1.0) / (rate * ratio), np.inf)
+    return Frontier(rate, orders, share, 1.0 / share, share >= least - 1e-12, most, 1.0 / least)
 
 
 def share_of_total(part: object, whole: object, *, window_months: int = 12, basis: str = "whole") -> np.ndarray:

@@ -34,6 +34,33 @@ def test_seed_new_share(orders, expected):
     assert_allclose(year.new_share, expected)
 
 
+@pytest.mark.parametrize("orders, expected", [(1, 0.74), (6, 0.323)])
+def test_72000_new_buyers_of_whom_a_third_return(orders, expected):
+    """systems.yaml new-repeat-balance: 72,000 new buyers, 35 % repeat: 74 % new at one repeat order, 32.3 % at six."""
+    year = room.sales([50_000.0] * 12 + [0.0] * 12, conversion=0.12, aov_new_cny=100.0, repeat_rate=0.35,
+                      repeat_orders=orders)
+    assert year.new_buyers.sum() == pytest.approx(72_000)
+    assert year.repeat_buyers.sum() == pytest.approx(0.35 * 72_000)
+    assert year.gmv_new_cny.sum() / year.gmv_cny.sum() == pytest.approx(expected, abs=0.001)
+    assert room.new_share_frontier([0.35], [orders], floor=0.4).new_share.item() == pytest.approx(expected, abs=0.001)
+
+
+def test_frontier_of_repeat_frequency_against_new_share():
+    rates, orders = [0.0, 0.2, 0.35, 1.0], np.arange(0, 9.0)
+    found = room.new_share_frontier(rates, orders, floor=0.40, aov_ratio=1.3)
+    assert (np.diff(found.new_share, axis=0) <= 0).all() and (np.diff(found.new_share, axis=1) <= 0).all()
+    assert_allclose(found.gmv_multiple * found.new_share, 1.0)
+    assert found.most_orders[0] == np.inf and found.holds[0].all()
+    for row, rate in enumerate(rates[1:], start=1):
+        most = found.most_orders[row]
+        assert most == pytest.approx(room.highest_repeat_orders(0.40, repeat_rate=rate, aov_ratio=1.3))
+        assert found.holds[row].tolist() == (orders <= most).tolist()
+        edge = room.new_share_frontier([rate], [most], floor=0.40, aov_ratio=1.3)
+        assert edge.holds.item() and edge.gmv_multiple.item() == pytest.approx(found.most_multiple)
+    with pytest.raises(InputError):
+        room.new_share_frontier(rates, orders, floor=0.0)
+
+
 def test_seed_highest_repeat_orders():
     most = room.highest_repeat_orders(0.40, repeat_rate=0.35)
     assert most == pytest.approx(1.5 / 0.35)  # 4.3

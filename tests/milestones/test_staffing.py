@@ -135,7 +135,7 @@ def test_two_years_of_growth_with_the_limit_of_the_team():
 
 def test_heads_for_a_chance_are_the_fewest():
     rng = np.random.default_rng(20270112)
-    load = rng.lognormal(np.log(300_000), 0.3, (4_000, 6))
+    load = rng.lognormal(np.log(300_000), 0.3, (4_001, 6))
     per_head = room.learning_curve(6, start=5_000, end=10_000, months_to_end=6)
     heads = room.heads_for_chance(load, per_head, probability=0.8)
     share, band = room.chance_enough(heads, load, per_head)
