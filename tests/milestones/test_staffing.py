@@ -146,6 +146,12 @@ def test_heads_for_a_chance_are_the_fewest():
     assert (np.abs(heads - exact) < 1 + 0.03 * exact).all()
 
 
+def test_heads_for_a_chance_round_up_to_a_whole_draw():
+    """Seven of ten draws are not 3 of 5: the fourth decides."""
+    load = [[10.0], [20.0], [30.0], [40.0], [50.0]]
+    assert [int(room.heads_for_chance(load, 10.0, probability=p)[0]) for p in (0.2, 0.6, 0.7, 1.0)] == [1, 3, 4, 5]
+
+
 def test_cost_against_the_band():
     assert room.cost_against_band(450, 1000, low=0.4, high=0.5) == room.CostBand(0.45, True, 0.0)
     assert room.cost_against_band(500, 1000, low=0.4, high=0.5).inside
