@@ -20,13 +20,25 @@ from planlib.data.engine import Engine
 from planlib.data.schema import TABLES
 
 PERIOD_DAYS = 30  # what a metric of a month counts
+QUARTER_DAYS = 90
 YEAR_DAYS = 365
 AGES = (7, 30, 60, 90, 120, 180, 270)  # days since joining at which cohorts are looked at
 AGE_SPAN = 7  # days from such a day on within which an act counts
 MONTHS = 12  # complete months that a monthly rate is taken over, at most
 SILENT_DAYS, WOKEN_DAYS = 3, 10  # early silence, and until when an act ends it
-_UNDATED = {"costs", "experiments"}  # their dates are plans, not observations
+_UNDATED = {"costs", "experiments", "assignments", "daily_counts"}  # dated by plans or by pulls, not by what happened
+_RUNNING = {  # recorded as it happens, so that the first row says since when; joining is told from long before
+    "touches": "SELECT CAST(MIN(t.at) AS DATE) AS a FROM touches t WHERE t.touch_type <> 'added'",
+    "orders": "SELECT CAST(MIN(created_at) AS DATE) AS a FROM orders",
+}
 _AUDITED = {"tag_accuracy": "tag", "sop_compliance_rate": "sop", "identification_accuracy": "identity"}
+_COHORT_METRICS = {
+    "first_interaction_rate": ("first_week", 7),
+    "retention_d7": ("day_7", 7 + AGE_SPAN),
+    "retention_m1": ("day_30", 30 + AGE_SPAN),
+    "retention_d90": ("day_90", 90 + AGE_SPAN),
+    "conversion_rate": ("ordered_30", 31),
+}
 _SUMS = ("orders", "fen", "orders_orders", "orders_fen", "fen_fen")
 
 
@@ -40,6 +52,7 @@ class Measure:
         reading: which meaning is measured; "" without a form.
         needs: tables that must have rows.
         history: days of data that its window needs.
+        feeds: the place of a plan that its level belongs to; "" where there is none.
         export: what supplies it.
         owner: who has that.
     """
@@ -49,6 +62,7 @@ class Measure:
     reading: str
     needs: tuple[str, ...]
     history: int
+    feeds: str
     export: str
     owner: str
 
@@ -92,6 +106,7 @@ class Windows:
             "year_since": self.back(YEAR_DAYS),
             "active_since": self.back(active),
             "dormant_before": self.back(dormant),
+            "quarter_since": self.back(QUARTER_DAYS),
             "opening_active_since": self.back(PERIOD_DAYS + active),
             "opening_dormant_before": self.back(PERIOD_DAYS + dormant),
             "cohort_since": self.back(AGE_SPAN + 30 + 90),
@@ -137,6 +152,7 @@ def measures() -> Mapping[str, Measure]:
             entry.get("reading", ""),
             tuple(entry.get("needs", ())),
             entry.get("history", 0),
+            entry.get("feeds", ""),
             entry["export"],
             found["exports"][entry["export"]],
         )
@@ -167,13 +183,7 @@ def period(engine: Engine, *, as_of: dt.date | None = None) -> tuple[dt.date, dt
 
 def _first_day(engine: Engine, firsts: Sequence[dt.date]) -> dt.date | None:
     """Return the first day of what is recorded as it happens; people may have joined long before."""
-    running = [name for name in ("touches", "orders") if name in engine.loaded]
-    if not running:
-        return min(firsts, default=None)
-    days = [
-        engine.query(f"SELECT CAST(MIN(t.{TABLES[name].day}) AS DATE) AS a FROM {name} t").one()["a"]
-        for name in running
-    ]
+    days = [engine.query(text).one()["a"] for name, text in _RUNNING.items() if name in engine.loaded]
     return min((day for day in days if day), default=min(firsts, default=None))
 
 
@@ -217,7 +227,7 @@ def _reason(measure: Measure, rows: Mapping[str, int], history: int) -> str:
 _TEXTS = (
     "states", "cohorts", "joiners", "sales", "repeats", "sales_daily", "organisation", "tagged",
     "groups_daily", "groups_by_owner", "articles", "reads_daily", "followers", "visits_daily", "spend", "audits",
-    "service", "content_buyers",
+    "service", "content_buyers", "opens",
 )  # fmt: skip
 
 
@@ -234,6 +244,7 @@ def _of_people(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str
     listed = _total(states, after=("active", "quiet", "dormant"))
     slept = _total(states, before=("dormant",), after=("active", "quiet", "dormant"))
     woken = _total(states, before=("dormant",), after=("active", "quiet"))
+    were_active = _total(states, before=("active",), after=("active", "quiet", "dormant", "gone"))
     joined = by_day(parts["joiners"], "joined_on", "people", windows.first, windows.as_of)
     staff = sum(1 for row in parts["organisation"] if row["listed"])
     left, seen = _months_left(parts["leaving"], windows)
@@ -242,11 +253,14 @@ def _of_people(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str
         "mau_rate": {"successes": _total(states, after=("active",)), "n": listed},
         "dormant_share": {"successes": _total(states, after=("dormant",)), "n": listed},
         "reactivation_rate": {"successes": woken, "n": slept},
+        "retention_rate": {"successes": _total(states, before=("active",), after=("active",)), "n": were_active},
         "new_users_monthly": {"total": sum(joined[-PERIOD_DAYS:]), "days": joined},
         "churn_rate": {"successes": left, "n": seen},
         "users_per_operator": {"value": listed / staff if staff else None, "n": staff},
         "user_conversion_rate": {"successes": sum(row["bought_now"] for row in parts["organisation"]), "n": listed},
-    } | ({"tag_coverage": {"successes": row["tagged"], "n": row["listed"]}} if (row := parts["tagged"][0]) else {})
+        "tag_coverage": {"successes": parts["tagged"][0]["tagged"] or 0, "n": listed},
+        "message_open_rate": {"successes": parts["opens"][0]["opened"], "n": parts["opens"][0]["delivered"]},
+    }
 
 
 def _of_cohorts(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str, Any]]:
@@ -257,13 +271,8 @@ def _of_cohorts(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[st
         return {"successes": sum(row[above] for row in old(days)), "n": sum(row[below] for row in old(days))}
 
     repeats = parts["repeats"]
-    return {
-        "first_interaction_rate": share("first_week", 7),
+    return {metric: share(above, days) for metric, (above, days) in _COHORT_METRICS.items()} | {
         "activation_rate": share("activated", WOKEN_DAYS, "silent_three_days"),
-        "retention_d7": share("day_7", 7 + AGE_SPAN),
-        "retention_m1": share("day_30", 30 + AGE_SPAN),
-        "retention_d90": share("day_90", 90 + AGE_SPAN),
-        "conversion_rate": share("ordered_30", 31),
         "first_purchase_rate": share("ordered_90", 91),
         "repurchase_rate": {
             "successes": sum(row["people"] for row in repeats if row["next_on"]),
@@ -407,7 +416,9 @@ def spent(rows: Iterable[Mapping[str, Any]], first: dt.date, until: dt.date) -> 
 def recent(parts: Mapping[str, Any], windows: Windows) -> list[Mapping[str, Any]]:
     """Return the articles of the last 90 days that are at least a week old and were read."""
     last = windows.until - dt.timedelta(days=7)
-    return [row for row in parts["articles"] if windows.back(90) <= row["published_on"] < last and row["reads"]]
+    return [
+        row for row in parts["articles"] if windows.back(QUARTER_DAYS) <= row["published_on"] < last and row["reads"]
+    ]
 
 
 def months_left(leaving: Mapping[str, np.ndarray], windows: Windows) -> list[dict[str, Any]]:
@@ -416,10 +427,7 @@ def months_left(leaving: Mapping[str, np.ndarray], windows: Windows) -> list[dic
     Args:
         leaving: columns joined_on, left_on (masked where still listed) and people.
     """
-    begins = [windows.until.replace(day=1)]
-    while len(begins) <= MONTHS and (before := _month_before(begins[-1])) >= windows.first:
-        begins.append(before)
-    begins.reverse()
+    begins = month_begins(windows)
     joined, people = np.asarray(leaving["joined_on"], dtype="M8[D]"), np.asarray(leaving["people"])
     left = np.ma.filled(np.ma.asarray(leaving["left_on"]).astype("M8[D]"), np.datetime64("9999-12-31"))
     found = []
@@ -428,6 +436,48 @@ def months_left(leaving: Mapping[str, np.ndarray], windows: Windows) -> list[dic
         gone = there & (left < np.datetime64(end))
         found.append({"month": begin, "listed": int(people[there].sum()), "left": int(people[gone].sum())})
     return found
+
+
+def monthly(parts: Mapping[str, Any], windows: Windows) -> dict[str, list[tuple[dt.date, float]]]:
+    """Return the level of each complete month, oldest first, of the metrics that can be told by month.
+
+    Counts are put on 30 days; a cohort's month is told once all who joined in it are old enough.
+    """
+    begins = month_begins(windows)
+    found: dict[str, list[tuple[dt.date, float]]] = {}
+    joined = by_day(parts["joiners"], "joined_on", "people", windows.first, windows.as_of)
+    orders = by_day(parts["sales_daily"], "day", "orders", windows.first, windows.as_of)
+    fen = by_day(parts["sales_daily"], "day", "fen", windows.first, windows.as_of)
+    reads = by_day(parts["reads_daily"], "day", "reads", windows.first, windows.as_of)
+    left = {row["month"]: (row["left"], row["listed"]) for row in months_left(parts["leaving"], windows)}
+
+    def told(metric: str, month: dt.date, above: float, below: float) -> None:
+        if below:
+            found.setdefault(metric, []).append((month, above / below))
+
+    for begin, end in pairwise(begins):
+        days = slice((begin - windows.first).days, (end - windows.first).days)
+        length = (end - begin).days / PERIOD_DAYS
+        for metric, counts in (("new_users_monthly", joined), ("orders", orders), ("article_reads", reads)):
+            if any(counts):
+                told(metric, begin, sum(counts[days]), length)
+        if any(orders):
+            told("gmv", begin, sum(fen[days]) / 100, length)
+        told("aov", begin, sum(fen[days]) / 100, sum(orders[days]))
+        told("churn_rate", begin, *left[begin])
+        for metric, (above, days_needed) in _COHORT_METRICS.items():
+            if (windows.until - end).days >= days_needed:
+                rows = [row for row in parts["cohorts"] if begin <= row["joined_on"] < end]
+                told(metric, begin, sum(row[above] for row in rows), sum(row["joined"] for row in rows))
+    return found
+
+
+def month_begins(windows: Windows) -> list[dt.date]:
+    """Return the first days of the complete months, at most `MONTHS`, and the day after the last; oldest first."""
+    begins = [windows.until.replace(day=1)]
+    while len(begins) <= MONTHS and (before := _month_before(begins[-1])) >= windows.first:
+        begins.append(before)
+    return begins[::-1]
 
 
 def _month_before(first: dt.date) -> dt.date:

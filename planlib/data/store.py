@@ -21,7 +21,7 @@ TIDY = "tidy"
 RAW = "raw"
 SALT = "salt"
 MANIFEST = "manifest.json"
-TRUTH = "truth.json"  # what was planted in the sample brand
+SAMPLE = "SAMPLE"  # a file that marks a folder of the invented sample brand
 VERSION = 1
 
 
@@ -36,8 +36,8 @@ def raw_dir(root: str | Path) -> Path:
 
 
 def is_sample(root: str | Path) -> bool:
-    """Return whether a data folder holds the invented sample brand: its truth lies beside the raw files."""
-    return (Path(root) / TRUTH).is_file()
+    """Return whether a data folder holds the invented sample brand."""
+    return (Path(root) / SAMPLE).is_file()
 
 
 def make_private(folder: Path) -> Path:

@@ -10,7 +10,7 @@ import yaml
 
 from planlib.baseline.levels import measured
 from planlib.core.metrics import catalogue
-from planlib.data.baseline import collect, measures, months_left, period, spent
+from planlib.data.baseline import collect, measures, monthly, months_left, period, spent
 from planlib.plan import load_plan
 from tests.data.tables import engine
 
@@ -189,6 +189,28 @@ def test_cost_of_new_users(brand, found):
     assert found.sums["organic_share"] == {"successes": free, "n": new.sum()}
 
 
+def test_people_belong_to_the_employee_who_added_them(brand, found):
+    by_staff = {row["staff_id"]: row for row in found.parts["organisation"]}
+    listed = brand.left > 365
+    told = {staff: row["listed"] for staff, row in by_staff.items()}
+    assert told == {f"s{i}": (listed & (brand.store == i)).sum() for i in range(6)}
+    assert all(row["store_id"] == f"store{s[1:]}" for s, row in by_staff.items())
+
+
+def test_opened_messages_of_the_quarter(tmp_path):
+    """Three arrived and one did not; one person opened one message twice, another message is too old."""
+    results = [
+        {"msg_id": f"m{i}", "staff_id": "s", "target_hid": "p", "status": 1 if i < 4 else 2, "sent_at": moment(days)}
+        for i, days in enumerate((100, 300, 310, 320, 321))
+    ]
+    opens = [
+        {"person_hid": "p", "at": moment(days), "channel_id": "", "touch_type": "open", "campaign_id": campaign}
+        for days, campaign in ((0.5, "m0"), (301, "m1"), (302, "m1"), (311, "m2"), (364.9, "m3"))
+    ]
+    with engine(tmp_path, follow_edges=[], send_results=results, touches=opens) as tables:
+        assert collect(tables).sums["message_open_rate"] == {"successes": 3, "n": 3}
+
+
 def test_levels_of_the_organisation_add_up(found):
     rows = found.parts["organisation"]
     assert sum(row["listed"] for row in rows) == found.sums["private_domain_users"]["value"]
@@ -266,3 +288,15 @@ def test_an_amount_is_spread_over_its_days():
     row = {"day": dt.date(2026, 12, 28), "days": 7, "fen": 7000}
     assert spent([row], dt.date(2026, 12, 1), dt.date(2027, 1, 1)) == pytest.approx(40.0)
     assert spent([row], dt.date(2027, 2, 1), dt.date(2027, 3, 1)) == 0
+
+
+def test_monthly_levels_are_those_of_each_month(brand, found):
+    series = monthly(found.parts, found.windows)
+    assert [month for month, _ in series["new_users_monthly"]] == [dt.date(2026, m, 1) for m in range(1, 13)]
+    march = [(dt.date(2026, m, 1) - FIRST).days for m in (3, 4)]
+    joined = ((brand.joined >= march[0]) & (brand.joined < march[1])).sum()
+    assert dict(series["new_users_monthly"])[dt.date(2026, 3, 1)] == pytest.approx(joined * 30 / 31)
+    orders = [f for o, v in zip(brand.orders, brand.fen, strict=True) for t, f in zip(o, v, strict=True)
+              if march[0] <= t < march[1]]  # fmt: skip
+    assert dict(series["aov"])[dt.date(2026, 3, 1)] == pytest.approx(sum(orders) / len(orders) / 100)
+    assert [month for month, _ in series["retention_d90"]][-1] == dt.date(2026, 8, 1)  # September is not old enough
