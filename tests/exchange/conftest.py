@@ -1,4 +1,5 @@
 import pytest
+
 from tests.exchange.desk import set_up
 
 

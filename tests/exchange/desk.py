@@ -28,9 +28,12 @@ organisation:
   units:
     - {id: east, name: {zh: 华东, en: East}, level: region, history: 300_000, source: assumption, why: last year}
     - {id: south, name: {zh: 华南, en: South}, level: region, history: 100_000, source: assumption, why: last year}
-    - {id: east-01, name: {zh: 华东一店, en: East 1}, level: store, parent: east, capacity: 900_000, source: assumption, why: x}
-    - {id: east-02, name: {zh: 华东二店, en: East 2}, level: store, parent: east, capacity: 600_000, source: assumption, why: x}
-    - {id: south-01, name: {zh: 华南一店, en: South 1}, level: store, parent: south, share: 1, source: assumption, why: x}
+    - {id: east-01, name: {zh: 华东一店, en: East 1}, level: store, parent: east,
+       capacity: 900_000, source: assumption, why: x}
+    - {id: east-02, name: {zh: 华东二店, en: East 2}, level: store, parent: east,
+       capacity: 600_000, source: assumption, why: x}
+    - {id: south-01, name: {zh: 华南一店, en: South 1}, level: store, parent: south,
+       share: 1, source: assumption, why: x}
 """
 
 

@@ -12,7 +12,7 @@ from planlib.exchange import xlsx
 from planlib.exchange.book import before
 from planlib.plan import load_plan
 from planlib.plan.model import OPERATIONS
-from tests.exchange.desk import OWN, P, W, Editing, edited, made, opened, parts, problems, rewritten
+from tests.exchange.desk import OWN, Editing, P, W, edited, made, opened, problems, rewritten
 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
@@ -111,9 +111,11 @@ def test_a_rung_that_turns_back_is_told_at_its_cell(home):
 
 def test_every_cell_for_typing_of_the_split(home):
     path = made(OWN, "zh")
-    edited(path, ("分解", "east", "历史业绩", 350_000), ("分解", "south", "权重", 2), ("分解", "south", "改动理由", "扩店"),
+    edited(path, ("分解", "east", "历史业绩", 350_000), ("分解", "south", "权重", 2),
+           ("分解", "south", "改动理由", "扩店"),
            ("分解", "east-01", "承载上限", 800_000), ("分解", "east-01", "上级（编号）", "south"),
-           ("分解", "south-01", "手工占比", 0.4), ("分解", "east-02", "分解依据", "历史业绩"), ("分解", "east-02", "历史业绩", 5),
+           ("分解", "south-01", "手工占比", 0.4), ("分解", "east-02", "分解依据", "历史业绩"),
+           ("分解", "east-02", "历史业绩", 5),
            ("分解", "east-01", "历史业绩", 6))  # fmt: skip
     found, _ = opened(path)
     units = {unit.id: unit for unit in found.organisation.units}
