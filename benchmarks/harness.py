@@ -47,17 +47,17 @@ class Row:
         return (self.name, *figures, f"{self.ratio:.2f}" if self.ratio else "-", self.bound or "-", verdict)
 
 
-def times_faster(name: str, ours: float, peer: float, *, at_least: float | None = None) -> Row:
-    """Return a row whose ratio says how many times our seconds go into the peer's."""
+def times_faster(name: str, ours: float, peer: float, *, at_least: float | None = None, unit: str = "s") -> Row:
+    """Return a row whose ratio says how many times our time goes into the peer's, both in `unit`."""
     ratio = peer / ours
     bound, kept = (f">= {at_least:g}", ratio >= at_least) if at_least else ("", None)
-    return Row(name=name, ours=ours, peer=peer, ratio=ratio, bound=bound, kept=kept)
+    return Row(name=name, ours=ours, peer=peer, unit=unit, ratio=ratio, bound=bound, kept=kept)
 
 
-def times_as_long(name: str, ours: float, peer: float, *, at_most: float) -> Row:
-    """Return a row whose ratio says how many times the peer's seconds go into ours."""
+def times_as_long(name: str, ours: float, peer: float, *, at_most: float, unit: str = "s") -> Row:
+    """Return a row whose ratio says how many times the peer's time goes into ours, both in `unit`."""
     ratio = ours / peer
-    return Row(name=name, ours=ours, peer=peer, ratio=ratio, bound=f"<= {at_most:g}", kept=ratio <= at_most)
+    return Row(name=name, ours=ours, peer=peer, unit=unit, ratio=ratio, bound=f"<= {at_most:g}", kept=ratio <= at_most)
 
 
 def within(name: str, seconds: float, *, at_most: float) -> Row:
