@@ -9,18 +9,19 @@ from planlib.core.metrics import STAGES, Metric, catalogue
 from planlib.plan.load import Plan
 from planlib.plan.model import Target
 
+NO_FIGURE = "industry_average"  # what a `reference` says when the document gives no figure for it
+
 _CHANGES = ("relative_change", "multiple", "points")
 _FIELDS = {"denominator": "denominator", "base": "base_value", "parent": "stage", "month": "by_month"}
 
 
-def stated(plan: Plan, *, tree: Collection[str] = (), references: Collection[str] = ()) -> list[dict[str, Any]]:
+def stated(plan: Plan, tree: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return the fields of `planlib.funnel.smart.Stated` for each target, in the plan's order.
 
     Args:
         tree: metrics of the target tree.
-        references: ids of rows with figures to which a target's `reference` may point, e.g. of the benchmarks.
     """
-    return [_stated(plan, target, tree, references) for target in plan.targets]
+    return [_stated(plan, target, tree) for target in plan.targets]
 
 
 def place_of(plan: Plan, index: int, missing: str) -> str:
@@ -34,7 +35,7 @@ def readings(plan: Plan, index: int) -> tuple[str, ...]:
     return catalogue()[plan.targets[index].metric].denominator_readings
 
 
-def _stated(plan: Plan, target: Target, tree: Collection[str], references: Collection[str]) -> dict[str, Any]:
+def _stated(plan: Plan, target: Target, tree: Collection[str]) -> dict[str, Any]:
     metric = catalogue()[target.metric]
     return {
         "metric": metric.id,
@@ -42,18 +43,18 @@ def _stated(plan: Plan, target: Target, tree: Collection[str], references: Colle
         "divided": metric.divided,
         "denominator": target.denominator or metric.denominator,
         "relative": target.unit in _CHANGES,
-        "base": _base(plan, target, references),
+        "base": _base(plan, target),
         "parent": _parent(target, metric, tree),
         "by_month": target.by_month,
     }
 
 
-def _base(plan: Plan, target: Target, references: Collection[str]) -> str | None:
+def _base(plan: Plan, target: Target) -> str | None:
     """Where the level stands that a change starts from: in the target, in a row that it names, or in the baseline."""
     if target.from_value is not None or target.base_value is not None:
         return "from_value" if target.base_value is None else "base_value"
     if target.reference is not None:
-        return target.reference if target.reference in references else None
+        return None if target.reference == NO_FIGURE else target.reference
     if target.scope is None and target.population is None:
         if target.metric == "aov":
             return "baseline.aov"

@@ -10,7 +10,6 @@ from planlib.funnel.forecast import judge
 from planlib.funnel.smart import LETTERS, Stated, smart
 from planlib.funnel.users import simulate_users
 from planlib.plan import inputs, load_plan
-from planlib.plan.load import load_benchmarks, statements
 from planlib.plan.smart import place_of, readings, stated
 
 PARAMS = Path(__file__).parents[2] / "params"
@@ -63,8 +62,7 @@ def test_bad_probabilities():
 
 def _seed(name):
     plan = load_plan(PARAMS / name)
-    rows = [row.id for _, row in statements(load_benchmarks(PARAMS / "benchmarks.yaml")) if row.id]
-    return plan, {t.id: Stated(**s) for t, s in zip(plan.targets, stated(plan, references=rows), strict=True)}
+    return plan, {t.id: Stated(**s) for t, s in zip(plan.targets, stated(plan), strict=True)}
 
 
 def test_acceptance_on_the_seed_plan():
