@@ -6,8 +6,9 @@ Everything is solved on the same random paths, so that a lever which helps on ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, inf, isfinite, log, sqrt
 
 import numpy as np
@@ -52,6 +53,94 @@ class Combination:
     at_bound: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a target takes: each lever alone, as a factor on today's value, and the cheapest combination of them."""
+
+    alone: Mapping[str, Sought]
+    together: Combination
+
+
+def answer(
+    outcome: Callable[[Mapping[str, object]], object],
+    goal: float,
+    *,
+    inputs: Mapping[str, object],
+    levers: Mapping[str, Sequence[str]],
+    better: Mapping[str, int],
+    limits: Mapping[str, tuple[float, float]],
+    probability: float = 0.8,
+    widest: float = 10.0,
+    rel: float = 1e-5,
+) -> Answer:
+    """Return what each lever alone, and all together, would have to be for a target to be met with a chance.
+
+    Args:
+        outcome: inputs -> (D,) outcome at the target's month.
+        goal: level to reach, > 0.
+        inputs: {input: number or (D,) draws}, the random paths.
+        levers: {lever: its inputs}, moved by one factor; each such that outcomes never fall as it gets better.
+        better: {lever: 1 (more) or -1 (less)}.
+        limits: {input: (lowest, highest)} allowed.
+        probability: wanted chance.
+        widest: a combination changes no lever by more than this factor, up or down.
+        rel: as for `seek` and `cheapest`.
+    """
+
+    def at(factors: Mapping[str, float]) -> np.ndarray:
+        moved = dict(inputs)
+        for name, factor in factors.items():
+            moved = scaled(moved, levers[name], factor, limits)
+        return np.atleast_1d(np.asarray(outcome(moved), dtype=float))
+
+    alone, bounds = {}, {}
+    for name, places in levers.items():
+        best = best_factor(inputs, places, limits, up=better[name] > 0)
+        if best <= 1 and better[name] > 0:  # at its limit already
+            continue
+        bounds[name] = (1.0, min(best, widest)) if better[name] > 0 else (1 / widest, 1.0)
+        reach = partial(_along, at, name)
+        alone[name] = seek(reach, goal, start=1.0, best=best, probability=probability, rel=rel)
+    together = cheapest(lambda f: float(np.quantile(at(f), 1 - probability)), goal, bounds=bounds, rel=rel)
+    return Answer(alone, together)
+
+
+def _along(at: Callable[[Mapping[str, float]], np.ndarray], name: str, factor: float) -> np.ndarray:
+    return at({name: factor})
+
+
+def scaled(
+    inputs: Mapping[str, object], places: Sequence[str], factor: float, limits: Mapping[str, tuple[float, float]]
+) -> dict[str, object]:
+    """Return the inputs with some of them times a factor, held inside what they may be.
+
+    >>> scaled({"churn": 0.4, "aov": 100.0}, ["churn"], 3.0, {"churn": (0.0, 1.0)})
+    {'churn': 1.0, 'aov': 100.0}
+    """
+    return {**inputs, **{place: _held(np.multiply(inputs[place], factor), *limits[place]) for place in places}}
+
+
+def best_factor(
+    inputs: Mapping[str, object], places: Sequence[str], limits: Mapping[str, tuple[float, float]], *, up: bool
+) -> float:
+    """Return the factor at which inputs reach the end of what they may be on every path.
+
+    0 downwards; upwards infinite for amounts, for shares the factor that brings the smallest to 1.
+
+    >>> best_factor({"rate": np.array([0.2, 0.5])}, ["rate"], {"rate": (0.0, 1.0)}, up=True)
+    5.0
+    """
+    if not up:
+        return 0.0
+    tops = [limits[place][1] / float(low) if (low := np.min(inputs[place])) > 0 else inf for place in places]
+    return max(tops)
+
+
+def _held(value: np.ndarray, low: float, high: float) -> object:
+    held = np.clip(value, low, high)
+    return float(held) if held.ndim == 0 else held
+
+
 def seek(
     outcome: Callable[[float], object],
     goal: float,
@@ -90,6 +179,7 @@ def seek(
     wanted = guard.number("probability", probability, above=0.0, high=1.0)
     guard.number("rel", rel, above=0.0, below=1.0)
     guard.done()
+    target -= 1e-12 * abs(target)  # rounding decides nothing
 
     known: dict[float, np.ndarray] = {}
 
@@ -178,7 +268,7 @@ def cheapest(
         goal: level to reach, > 0.
         bounds: {lever: (lowest, highest) factor}, 0 < lowest <= 1 <= highest, finite.
         effort: {lever: cost of a relative change}, > 0; None = all alike.
-        rel: how far the outcome may fall below the goal, relatively.
+        rel: how far the outcome may fall below the goal, and how little the last step may move, relatively.
 
     Raises:
         InputError: no lever, bounds that leave out today's value, efforts or goal not above 0.
@@ -218,14 +308,14 @@ def cheapest(
     furthest = _furthest(level, low, high)
     if level(furthest) < log(target) + _log_less(rel):
         return answer(furthest, False)
-    for _ in range(100):
+    for _ in range(50):
         slope = _slope(level, logs, low, high)
         step = _least(weights, slope, log(target) - level(logs) + float(slope @ logs), low, high)
         if step is None:
             step = logs + (furthest - logs) / 2
         moved = float(np.abs(step - logs).max())
         logs = step
-        if moved < 1e-12:
+        if moved < rel:
             break
     return answer(_onto_goal(level, logs, furthest, log(target), rel), True)
 

@@ -28,6 +28,8 @@ class Driver:
         low, high: {input: value} where the driver is lowest and highest; {} when nothing is known but the centre.
         wanted: {input: value} that the plan itself asks for; {} when it asks for none.
         wanted_up: the plan wants at least (True) or at most (False) that.
+        better: 1 when only more of it is an improvement, -1 when only less is (churn), 0 when either may be. A
+            driver that would have to get worse to help a target does not bind it.
     """
 
     inputs: tuple[str, ...]
@@ -35,6 +37,7 @@ class Driver:
     high: Mapping[str, float]
     wanted: Mapping[str, float]
     wanted_up: bool = True
+    better: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def _game(
     found = {}
     for index, target in enumerate(goals):
         part = dict(zip(names, parts[:, index].tolist(), strict=True))
-        best = max(part, key=part.get, default=None)
+        best = _largest(part)
         won = best is not None and part[best] > 0
         basis = "met" if start[index] >= 1 else "probability" if won else "none"
         found[target] = Binding(
@@ -144,6 +147,11 @@ def _game(
             at_plan=kinds,
         )
     return found
+
+
+def _largest(parts: Mapping[str, float]) -> str | None:
+    """Name of the largest part; of equal ones the first, rounding apart."""
+    return max(parts, key=lambda name: round(parts[name], 9), default=None)
 
 
 def _by_median(
@@ -166,7 +174,7 @@ def _by_median(
         moved = {i: float(np.clip(centre[i] * factor, *limits[i])) for i in driver.inputs}
         closes[name] = abs(_at(forecast({**centre, **moved}), goal) - middle) / gap
     closes = {name: share for name, share in closes.items() if share > 1e-9}
-    best = max(closes, key=closes.get, default=None)
+    best = _largest(closes)
     return Binding(best, "median" if best else "none", binding.gained, {}, {}, closes, binding.at_plan)
 
 
@@ -193,10 +201,14 @@ def _helping_side(
         elif goal["op"] in ("at_most", "below"):
             want = -1.0
         sides = {name: (_at(high, goal) - _at(low, goal)) * want for name, (low, high) in moved.items()}
-        helps[target] = {
-            name: int(np.sign(step)) if abs(step) > 1e-9 * max(abs(now), 1e-300) else 0 for name, step in sides.items()
-        }
+        helps[target] = {name: _side(step, now, drivers[name].better) for name, step in sides.items()}
     return helps
+
+
+def _side(step: float, now: float, better: int) -> int:
+    """Sign of a step that is no rounding error, unless the driver would have to get worse."""
+    side = int(np.sign(step)) if abs(step) > 1e-9 * max(abs(now), 1e-300) else 0
+    return side if better in (0, side) else 0
 
 
 def _at_plan(

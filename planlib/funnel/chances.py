@@ -99,6 +99,41 @@ def chance(goal: Mapping[str, Any], path: object, *, month: int, go: float = GO,
     )
 
 
+def with_chances(
+    verdicts: Iterable[Mapping[str, Any]], paths: Mapping[str, np.ndarray], *, go: float = GO, stop: float = STOP
+) -> tuple[list[dict[str, Any]], dict[str, Chance]]:
+    """Return judged targets with their chance beside them, and the chances by target id.
+
+    A target without forecast keeps its status and gets no chance. A forecast keeps the value at the plan's central
+    inputs; its status now follows from the chance. A chance that all or none of the paths met is told as half a path
+    less or more than that, since D paths say no finer: never a certainty that was only simulated.
+
+    Args:
+        verdicts: goals with forecast, judged_month and status, see `planlib.funnel.forecast.judge`.
+        paths: {metric: (D, T) draws}.
+        go, stop: as in `chance`.
+
+    Returns:
+        Verdicts with probability, probability_low and probability_high (Monte Carlo interval), low, median and high
+        of the forecast, certain and status; None where there is none.
+    """
+    rows, found = [], {}
+    empty = dict.fromkeys(("probability", "probability_low", "probability_high", "low", "median", "high", "certain"))
+    for verdict in verdicts:
+        if verdict["forecast"] is None:
+            rows.append({**verdict, **empty})
+            continue
+        it = chance(verdict, paths[verdict["metric"]], month=verdict["judged_month"], go=go, stop=stop)
+        found[verdict["id"]] = it
+        bounds = (it.interval.low, it.interval.high) if it.interval else (None, None)
+        spread = (None, None) if it.certain else (it.low, it.high)
+        half = 0.0 if it.certain else 0.5 / it.hits.size
+        share = min(max(it.probability, half), 1 - half)
+        shown = dict(zip(empty, (share, *bounds, spread[0], it.median, spread[1], it.certain), strict=True))
+        rows.append({**verdict, **shown, "status": it.status})
+    return rows, found
+
+
 def joint(hits: Iterable[np.ndarray]) -> Joint:
     """Return the chance that all of some targets are met.
 
@@ -148,9 +183,11 @@ def fan(path: object, levels: Sequence[float] = (0.5, 0.8, 0.95)) -> dict[str, n
     shares = {"median": 0.5}
     for level in levels:
         shares |= {f"low_{level * 100:g}": (1 - level) / 2, f"high_{level * 100:g}": (1 + level) / 2}
-    known = ~np.isnan(draws).all(axis=0)
+    missing = np.isnan(draws)
+    known = ~missing.all(axis=0)
+    quantile = np.nanquantile if missing[:, known].any() else np.quantile
     found = np.full((len(shares), draws.shape[1]), np.nan)
-    found[:, known] = np.nanquantile(draws[:, known], list(shares.values()), axis=0)
+    found[:, known] = quantile(draws[:, known], list(shares.values()), axis=0)
     return dict(zip(shares, found, strict=True))
 
 

@@ -26,6 +26,11 @@ TARGET_NUMBERS = (
     "shortfall",
     "assumed",
     "judged_month",
+    "low",
+    "high",
+    "probability",
+    "probability_low",
+    "probability_high",
 )
 TARGET_COLUMNS = (
     *("id", "metric", "op", "stated_op", "unit", "status", "source", "scope", "goal", "reason"),
@@ -51,19 +56,6 @@ def per_month(quantity: Quantity, default: str = "month", *, value: Any = None) 
     """
     period = "day" if quantity.unit == "users_per_day" else quantity.period or default
     return (quantity.central if value is None else value) / MONTHS_IN[period]
-
-
-def rate(quantity: Quantity, *, kept: bool = False) -> tuple[float, str]:
-    """Return a share and its period as `funnel.users.monthly_rate` takes them; a week becomes a day.
-
-    Args:
-        quantity: a share per declared period; a month when none is declared.
-        kept: the quantity is the share that stays; return the share that does not.
-    """
-    share = 1 - quantity.central if kept else quantity.central
-    if quantity.period == "week":
-        return 1 - (1 - share) ** (1 / 7), "day"
-    return share, quantity.period or "month"
 
 
 def open_months(plan: Plan) -> np.ndarray:
@@ -265,12 +257,12 @@ def target_rows(verdicts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     Args:
         verdicts: rows of `goals` with forecast, gap_rel, reached_month, shortfall, status, reason, judged_month and
-            assumed beside them.
+            assumed beside them, and where it was simulated the 80 % range and the probability.
     """
     return [
         {name: verdict[name] for name in TARGET_COLUMNS[:9]}
         | {"reason": verdict["reason"] or "none"}
-        | {name: float("nan") if verdict[name] is None else float(verdict[name]) for name in TARGET_NUMBERS}
+        | {name: float("nan") if verdict.get(name) is None else float(verdict[name]) for name in TARGET_NUMBERS}
         | _remark(verdict["qualifier"])
         for verdict in verdicts
     ]

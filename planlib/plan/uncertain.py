@@ -183,6 +183,12 @@ def drivers(plan: Plan) -> dict[str, tuple[str, ...]]:
     return {name: places for name, places in found.items() if places}
 
 
+# what counts as better; the company's GMV and where the plan starts from are no levers
+IMPROVES = dict.fromkeys(
+    ("intake", "stay", "wake", "conversion", "repeat_rate", "repeat_orders", "aov", "referral"), 1
+) | {"churn": -1}
+
+
 def wanted(plan: Plan, goals: Iterable[Mapping[str, Any]]) -> dict[str, tuple[dict[str, float], bool]]:
     """Return the level that the plan's own targets ask of a driver: {driver: ({place: value}, at least?)}.
 

@@ -32,13 +32,16 @@ def farthest(verdicts: Sequence[Verdict], metric: str) -> Verdict | None:
     return max(found, key=lambda v: (_share_missed(v), v["judged_month"]), default=None)
 
 
-def users(book: Any, far: Verdict | None, change: Any, state: Mapping[str, float]) -> Text:
+def users(
+    book: Any, far: Verdict | None, change: Any, state: Mapping[str, float], *, bands: bool = False
+) -> Text:
     """Tell whether the users come to their goal on time.
 
     Args:
         far: the goal on the users that is missed by most; None when the plan has none.
         change: single changes that would reach it (`planlib.funnel.levers.Levers`); None when it is met.
         state: users and active at the month of the goal, opening, intake a month, and the monthly churn, stay, wake.
+        bands: the chart shows ranges.
     """
     book.metric("due", far["judged_month"] if far else book.plan.months, "month", method="as_stated")
     for name, unit in (("users", "users"), ("active", "users"), ("opening", "users"), ("intake", "users_per_month")):
@@ -58,12 +61,10 @@ def users(book: Any, far: Verdict | None, change: Any, state: Mapping[str, float
         section="funnel.section",
         chart="users",
         title=book.text(f"funnel.title.users_{kind}", **values),
-        subtitle=book.text("funnel.subtitle.users"),
+        subtitle=book.text("chances.subtitle.users" if bands else "chances.subtitle.users_line"),
         reading=_users_reading(book, kind, change),
         source=book.text("funnel.source"),
     )
-    if far:
-        _users_finding(book, far, change)
     return book.text(f"funnel.say.users_{kind}", **values)
 
 
@@ -94,14 +95,28 @@ def _users_reading(book: Any, kind: str, change: Any) -> Text:
     return book.text("funnel.reading.users_churn", **values, churn="churn", highest="churn_needed")
 
 
-def _users_finding(book: Any, far: Verdict, change: Any) -> None:
-    values = {"due": "due", "forecast": "users", "goal": "goal"} | ({"gap": "gap"} if change else {})
+def users_finding(book: Any, far: Verdict | None, change: Any, *, sought: bool = False) -> None:
+    """Record the finding on the users; the next step is the intake that gives the wanted chance where it was `sought`.
+
+    Args:
+        far, change: as for `users`.
+        sought: `intake_for_chance` and `wanted_chance` are recorded.
+    """
+    if not far:
+        return
+    said = _with_chance(far, "users_missed" if far["shortfall"] else "users_met")
+    values = {"due": "due", "forecast": "users"} | ({"gap": "gap"} if far["shortfall"] else {"goal": "goal"})
+    if said.startswith("funnel.") and far["shortfall"]:
+        values |= {"goal": "goal"}
     why = {"opening": "opening", "intake": "intake"}
     bounded = change and change.ceiling != float("inf")
     if not change:
         next_step = book.text("funnel.finding.keep")
     elif change.monthly_intake is None:
         next_step = book.text("funnel.finding.users_next_closed")
+    elif sought:
+        wanted = {"probability": "wanted_chance", "needed": "intake_for_chance"}
+        next_step = book.text("chances.finding.users_next", **wanted)
     else:
         next_step = book.text("funnel.finding.users_next", needed="needed")
     book.finding(
@@ -110,7 +125,7 @@ def _users_finding(book: Any, far: Verdict, change: Any) -> None:
         weight=_weight(far),
         figure="users",
         figure_label=book.text("funnel.finding.users_label", due="due"),
-        text=book.text(f"funnel.finding.users_{'missed' if change else 'met'}", **values),
+        text=book.text(said, **values, **_chance(far)),
         evidence=book.text("funnel.finding.users_why", **why, churn="churn", ceiling="ceiling")
         if bounded
         else book.text("funnel.finding.users_why_open", **why, churn="churn"),
@@ -143,25 +158,28 @@ def targets(book: Any, verdicts: Sequence[Verdict]) -> Text:
     """Tell how many targets are forecast, met, missed, and how many cannot be judged, and why."""
     known = [v for v in verdicts if v["forecast"] is not None]
     unknown = [v for v in verdicts if v["forecast"] is None]
-    counts = {"measured": len(known), "open": len(unknown), "met": sum(v["status"] == "on_track" for v in known)}
-    counts["missed"] = counts["measured"] - counts["met"]
+    counts = {"measured": len(known), "open": len(unknown)}
+    for name, status in (("met", "on_track"), ("risk", "at_risk"), ("missed", "off_track")):
+        counts[name] = sum(v["status"] == status for v in known)
     counts |= {why: sum(v["reason"] == why for v in unknown) for why in ("assumed", "change")}
     counts["other"] = counts["open"] - counts["assumed"] - counts["change"]
     for name, count in counts.items():
         book.metric(f"targets_{name}", count, "count", method="count")
-    values = {"total": "targets"} | {name: f"targets_{name}" for name in ("measured", "met", "missed")}
+    told = ("measured", "met", "risk", "missed") if counts["risk"] else ("measured", "met", "missed")
+    kind = "targets_risk" if counts["risk"] else "targets"
+    values = {"total": "targets"} | {name: f"targets_{name}" for name in told}
     if known:
         book.page(
             "targets",
             layout="targets",
             section="funnel.section",
             table={"id": "targets_forecast", "columns": []},
-            title=book.text("funnel.title.targets", **values),
-            subtitle=book.text("funnel.subtitle.targets"),
+            title=book.text(f"funnel.title.{kind}", **values),
+            subtitle=book.text(f"funnel.subtitle.targets{'_chance' if any(map(_simulated, known)) else ''}"),
             reading=book.text("funnel.reading.targets", open="targets_open", assumed="targets_assumed"),
             source=book.text("funnel.source"),
         )
-    return book.text("funnel.say.targets", **values)
+    return book.text(f"funnel.say.{kind}", **values)
 
 
 def open_targets(book: Any, verdicts: Sequence[Verdict]) -> None:
@@ -240,7 +258,7 @@ def lifecycle(
 
 def gmv(
     book: Any, verdicts: Sequence[Verdict], *, year_cny: Sequence[float], month_cny: float, repeat_share: float,
-    company_cny: float,
+    company_cny: float, bands: bool = False,
 ) -> Text:  # fmt: skip
     """Tell whether sales reach their share of the company's GMV.
 
@@ -248,6 +266,7 @@ def gmv(
         year_cny: (T,) GMV of the trailing year.
         month_cny, repeat_share: GMV of the last month and the share of it from repeat orders.
         company_cny: the company's GMV in a month.
+        bands: the chart shows ranges.
     """
     far = farthest(verdicts, "gmv_share")
     book.metric("gmv_month", month_cny, "CNY", metric="gmv", month=book.plan.months, method="orders_times_aov")
@@ -272,44 +291,50 @@ def gmv(
         section="funnel.section",
         chart="gmv",
         title=book.text(f"funnel.title.gmv_{kind}", **values),
-        subtitle=book.text("funnel.subtitle.gmv"),
+        subtitle=book.text("chances.subtitle.gmv" if bands else "funnel.subtitle.gmv"),
         reading=book.text(f"funnel.reading.gmv_{wording}", **reading),
         source=book.text("funnel.source"),
     )
     return book.text(f"funnel.say.gmv_{kind}", **values, **({"goal": "gmv_goal"} if kind == "missed" else {}))
 
 
-def findings(book: Any, verdicts: Sequence[Verdict], *, wake_needed: float | None) -> None:
+def findings(
+    book: Any, verdicts: Sequence[Verdict], *, wake_needed: float | None, binds: Mapping[str, str | None] | None = None
+) -> None:
     """Record one finding for each other metric that is forecast: the goal that is missed by most.
 
     Args:
         wake_needed: monthly share of the dormant that the active rate's goal needs; None when no share is enough.
+        binds: {target: the driver that binds it}.
     """
     for metric in dict.fromkeys(v["metric"] for v in verdicts if v["forecast"] is not None):
         far = farthest(verdicts, metric)
         if far and metric != "private_domain_users":
-            _finding(book, metric, far, wake_needed)
+            _finding(book, metric, far, wake_needed, binds or {})
 
 
-def _finding(book: Any, metric: str, far: Verdict, wake_needed: float | None) -> None:
+def _finding(
+    book: Any, metric: str, far: Verdict, wake_needed: float | None, binds: Mapping[str, str | None]
+) -> None:
     """Record the finding on one metric with the numbers that it quotes."""
     missed = far["shortfall"] > 0
     unit = far["unit"]
+    said = _with_chance(far, "missed" if missed else "met")
     numbers = {"due": (far["judged_month"], "month"), "forecast": (far["forecast"], unit), "goal": (far["goal"], unit)}
     if missed:
         numbers["gap"] = (far["shortfall"], "points" if unit == "ratio" else unit)
     for name, (value, its_unit) in numbers.items():
         book.metric(f"{metric}_{name}_told", value, its_unit, metric=metric, method="verdict")
-    values = {name: f"{metric}_{name}_told" for name in numbers}
+    values = {name: f"{metric}_{name}_told" for name in numbers if name != "goal" or said.startswith("funnel.")}
     named = {"metric": {"metric": metric}}
-    evidence, next_step = _why(book, far, missed, wake_needed)
+    evidence, next_step = _why(book, far, missed, wake_needed, binds.get(far.get("id")))
     book.finding(
         metric,
         status=far["status"],
         weight=_weight(far),
         figure=f"{metric}_forecast_told",
         figure_label=book.text("funnel.finding.label", **named, due=f"{metric}_due_told"),
-        text=book.text(f"funnel.finding.{'missed' if missed else 'met'}", **named, **values),
+        text=book.text(said, **named, **values, **_chance(far)),
         evidence=evidence,
         next_step=next_step,
         owner=book.text(f"funnel.owner.{_owner(metric)}"),
@@ -317,7 +342,9 @@ def _finding(book: Any, metric: str, far: Verdict, wake_needed: float | None) ->
     )
 
 
-def _why(book: Any, far: Verdict, missed: bool, wake_needed: float | None) -> tuple[Text, Text]:
+def _why(
+    book: Any, far: Verdict, missed: bool, wake_needed: float | None, driver: str | None
+) -> tuple[Text, Text]:
     """Return evidence and next step of a finding."""
     metric = far["metric"]
     keep = book.text("funnel.finding.keep")
@@ -337,8 +364,33 @@ def _why(book: Any, far: Verdict, missed: bool, wake_needed: float | None) -> tu
     if metric == "new_customer_share":
         evidence = book.text("funnel.finding.new_why", repeat="gmv_repeat_share")
     else:
-        evidence = book.text("funnel.finding.why")
+        evidence = _spread_evidence(book, far, driver)
     return evidence, book.text("funnel.finding.next") if missed else keep
+
+
+def _spread_evidence(book: Any, far: Verdict, driver: str | None) -> Text:
+    """Say how far the forecast spreads and what binds it, or that nothing behind it has a range."""
+    if far.get("certain"):
+        return book.text("chances.finding.why_typed")
+    if far.get("low") is None or driver is None:
+        return book.text("funnel.finding.why")
+    for name in ("low", "high"):
+        book.metric(f"{far['metric']}_{name}_told", far[name], far["unit"], metric=far["metric"], method="quantile")
+    ends = {name: f"{far['metric']}_{name}_told" for name in ("low", "high")}
+    return book.text("chances.finding.why", **ends, driver={"words": f"chances.driver.{driver}"})
+
+
+def _chance(verdict: Verdict) -> dict[str, str]:
+    """Return the placeholder of a simulated chance; a chance that only repeats what was typed is not told."""
+    return {"chance": f"p_target_on_time_{verdict['id']}"} if _simulated(verdict) else {}
+
+
+def _with_chance(verdict: Verdict, wording: str) -> str:
+    return f"{'chances' if _simulated(verdict) else 'funnel'}.finding.{wording}"
+
+
+def _simulated(verdict: Verdict) -> bool:
+    return verdict.get("probability") is not None and not verdict["certain"]
 
 
 def _owner(metric: str) -> str:

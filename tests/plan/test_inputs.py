@@ -35,16 +35,6 @@ def test_people_a_day_are_thirty_a_month():
     assert inputs.per_month(found.channels[1].intake) == pytest.approx(3_000)
 
 
-def test_a_weekly_rate_becomes_a_daily_one():
-    share, period = inputs.rate(plan(f"users.churn={source(0.1, period='week')}").users.churn)
-    assert period == "day"
-    assert 1 - (1 - share) ** 7 == pytest.approx(0.1)
-
-
-def test_what_stays_is_turned_into_what_goes():
-    assert inputs.rate(plan().users.staying_active, kept=True) == (pytest.approx(0.2), "month")
-
-
 def test_channels_open_with_their_stage():
     found = inputs.open_months(plan())
     assert found[:, 0].all()

@@ -159,6 +159,6 @@ def test_a_lever_with_answers_says_them():
 
 def test_marks_leave_out_ranges_and_other_metrics():
     row = {"metric": "gmv_share", "judged_month": 3, "goal": 0.2, "goal_high": None, "forecast": 0.1}
-    row["status"] = "off_track"
+    row |= {"status": "off_track", "shortfall": 0.1}
     rows = [row, row | {"goal_high": 0.3}, row | {"metric": "gmv"}, row | {"forecast": None}]
     assert charts.marks_of(rows, "gmv_share") == (charts.TargetMark(3, 0.2, 0.1, False),)

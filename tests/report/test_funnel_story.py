@@ -49,6 +49,7 @@ class Desk(Book):
             id="p",
             file="p.yaml",
             sha256="0",
+            changes=(),
             scenario=None,
             title={"zh": "案", "en": "plan"},
             report=SimpleNamespace(brand=SimpleNamespace(classification=None)),
@@ -80,6 +81,7 @@ def test_users_that_never_come_to_their_goal(desk):
     (page,) = desk._record["pages"]
     assert "20.3 万" in desk.said(page["reading"])
     assert "即使没有流失" in desk.said(page["reading"])
+    story.users_finding(desk, GOAL, change())
     (finding,) = desk._record["findings"]
     assert finding["weight"] == pytest.approx(0.753972)
     assert desk.said(finding["text"], "en") == "246k users expected by month 6, 754k short of 1m"
@@ -100,14 +102,52 @@ def test_users_whom_no_channel_may_bring_in_time(desk):
 def test_users_that_meet_their_goal(desk):
     heading = story.users(desk, MET, None, STATE | {"users": 1.2e6})
     assert "按期达到 100 万" in desk.said(heading)
+    story.users_finding(desk, MET, None)
     (finding,) = desk._record["findings"]
     assert (finding["status"], finding["weight"]) == ("on_track", 0.05)
 
 
 def test_a_plan_without_a_goal_for_users(desk):
     heading = story.users(desk, None, None, STATE)
+    story.users_finding(desk, None, None)
     assert desk.said(heading, "en") == "### 246k users expected by month 24, 125k of them active"
     assert desk._record["findings"] == []
+
+
+DRAWN = {"id": "million", "probability": 0.31, "certain": False, "low": 2.3e5, "high": 2.6e5}
+
+
+def test_the_finding_on_users_tells_the_chance_and_the_intake_that_gives_it(desk):
+    story.users(desk, GOAL, change(), STATE)
+    for name, value, unit in (("p_target_on_time_million", 0.31, "probability"), ("wanted_chance", 0.8, "probability"),
+                              ("intake_for_chance", 214_670.0, "users_per_month")):  # fmt: skip
+        desk.metric(name, value, unit, method="simulation")
+    story.users_finding(desk, GOAL | DRAWN, change(), sought=True)
+    (finding,) = desk._record["findings"]
+    assert desk.said(finding["text"], "en") == "246k users by month 6, 754k short; chance on time 31%"
+    assert desk.said(finding["next_step"], "en") == "80% confidence takes 215k a month"
+
+
+def test_a_chance_that_only_repeats_what_was_typed_is_not_told(desk):
+    story.users(desk, GOAL, change(), STATE)
+    story.users_finding(desk, GOAL | DRAWN | {"certain": True}, change())
+    assert "chance" not in desk.said(desk._record["findings"][0]["text"], "en")
+
+
+@pytest.mark.parametrize("driver, expected", [("aov", "客单价"), (None, "按方案的进粉")])
+def test_other_findings_tell_their_range_and_what_binds(desk, driver, expected):
+    desk.metric("p_target_on_time_million", 0.31, "probability", method="simulation")
+    told = GOAL | DRAWN | {"metric": "gmv", "unit": "CNY"}
+    story.findings(desk, [told], wake_needed=None, binds={"million": driver})
+    (finding,) = desk._record["findings"]
+    assert expected in desk.said(finding["evidence"])
+    assert "31%" in desk.said(finding["text"])
+
+
+def test_targets_at_risk_are_counted(desk):
+    heading = story.targets(desk, [GOAL | DRAWN | {"status": "at_risk"}, GOAL, MET])
+    assert desk.said(heading, "en") == "### Of 56 targets 3 can be forecast: 1 on track, 1 at risk, 1 off track"
+    assert "80%" in desk.said(desk._record["pages"][0]["subtitle"])
 
 
 def open_target(reason):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,13 @@ _COVER_FOOT = 26.0
 
 @dataclass(frozen=True, slots=True)
 class TargetMark:
-    """A dated goal beside its forecast, both in the unit of the axis."""
+    """A dated goal beside its forecast, both in the unit of the axis, and its chance where something is uncertain."""
 
     month: int
     goal: float
     forecast: float
     met: bool
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class SalesData:
         gmv_new_cny, gmv_repeat_cny: (T,) CNY of the month.
         share: (T,) share of the company's GMV in the trailing year; None when the company's GMV is unknown.
         targets: goals on the share.
+        total_range: (2, T) 80 % range of the month's GMV; None when nothing is uncertain.
+        share_bands: {level: (2, T)} ranges of the share, the widest first.
     """
 
     start: str
@@ -81,6 +84,8 @@ class SalesData:
     gmv_repeat_cny: np.ndarray
     share: np.ndarray | None = None
     targets: tuple[TargetMark, ...] = ()
+    total_range: np.ndarray | None = None
+    share_bands: Mapping[float, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,14 @@ class LeversData:
 def marks_of(verdicts: Iterable[Mapping[str, Any]], metric: str) -> tuple[TargetMark, ...]:
     """Return the goals of a metric that have a forecast, ranges left out."""
     return tuple(
-        TargetMark(v["judged_month"], v["goal"], v["forecast"], v["status"] == "on_track")
+        TargetMark(v["judged_month"], v["goal"], v["forecast"], not v["shortfall"], _drawn_chance(v))
         for v in verdicts
         if v["metric"] == metric and v["forecast"] is not None and v["goal_high"] is None
     )
+
+
+def _drawn_chance(verdict: Mapping[str, Any]) -> float | None:
+    return None if verdict.get("certain", True) else verdict["probability"]
 
 
 @b.styled
@@ -124,12 +133,12 @@ def users(data: UsersData, words: Words) -> Figure:
     ax.plot(months, data.users, color=b.BLUE, zorder=4, clip_on=False)
     taken = b.Taken()
     taken.add_line(ax, months, data.users)
-    b.notes(ax, [_goal_note(mark, words) for mark in _marks(ax, data.targets, taken)], taken)
+    b.notes(ax, [_goal_note(mark, words) for mark in draw_marks(ax, data.targets, taken)], taken)
     _end_column(ax, data, words)
     return fig
 
 
-def _marks(ax: Axes, targets: Sequence[TargetMark], taken: b.Taken) -> list[TargetMark]:
+def draw_marks(ax: Axes, targets: Sequence[TargetMark], taken: b.Taken) -> list[TargetMark]:
     """Draw each goal once with the line down or up to its forecast; return them, the earliest first."""
     marks = sorted(set(targets), key=lambda mark: (mark.month, mark.goal))
     for mark in marks:
@@ -221,10 +230,13 @@ def _stack(ax: Axes, data: SalesData, months: int, words: Words) -> None:
     total = data.gmv_new_cny + data.gmv_repeat_cny
     at = np.arange(1, months + 1)
     b.month_axis(ax, data.start, months, words)
-    b.value_axis(ax, float(total.max()), "CNY", words)
+    highest = float(total.max()) if data.total_range is None else float(data.total_range.max())
+    b.value_axis(ax, highest, "CNY", words)
     b.heading(ax, words.text("funnel.charts.gmv_head"), dy=24, dx=-40)
     ax.bar(at, data.gmv_new_cny, width=0.72, color=NEW_FILL, zorder=3)
     ax.bar(at, data.gmv_repeat_cny, bottom=data.gmv_new_cny, width=0.72, color=REPEAT_FILL, zorder=3)
+    if data.total_range is not None:
+        ax.vlines(at, *data.total_range, color=b.INK, linewidth=0.9, zorder=4)
     new, repeat = float(data.gmv_new_cny[-1]), float(data.gmv_repeat_cny[-1])
     labels = [
         b.EndLabel(new / 2, words.text("funnel.charts.gmv_new"), colour=b.BLUE),
@@ -236,16 +248,22 @@ def _stack(ax: Axes, data: SalesData, months: int, words: Words) -> None:
 def _share_panel(ax: Axes, data: SalesData, months: int, words: Words) -> None:
     at = np.arange(1, months + 1)
     share = np.asarray(data.share)
-    highest = max([float(np.nanmax(share)), *(mark.goal for mark in data.targets)])
+    tops = [float(np.nanmax(band)) for band in data.share_bands.values()]
+    highest = max([float(np.nanmax(share)), *(mark.goal for mark in data.targets), *tops])
     b.month_axis(ax, data.start, months, words)
     b.value_axis(ax, highest * 1.04, "ratio", words, most=5)
+    for level, (low, high) in data.share_bands.items():
+        ax.fill_between(at, low, high, color=b.BANDS[level], linewidth=0, zorder=2)
     b.heading(ax, words.text("funnel.charts.share_head"), dy=24, dx=-30)
     ax.plot(at, share, color=b.BLUE, zorder=4)
     taken = b.Taken()
     taken.add_line(ax, at, share)
     notes = []
-    for mark in _marks(ax, data.targets, taken):
+    for mark in draw_marks(ax, data.targets, taken):
         lines = [(words.text("funnel.charts.share_goal", goal=words.number(mark.goal, "ratio")), b.INK, "Bold")]
+        if mark.chance is not None:
+            chance = words.number(mark.chance, "probability")
+            lines.append((words.text("chances.charts.chance", chance=chance), b.INK2, "Regular"))
         if not mark.met:
             gap = words.number(mark.goal - mark.forecast, "points")
             lines.append((words.text("funnel.charts.share_short", gap=gap), b.RED, "Medium"))
