@@ -228,6 +228,23 @@ def new(
     _end(w, "new_next", plan=path.as_posix())
 
 
+@app.command(epilog="Example 示例: planlib sample --customers 20000 --seed 7")
+def sample(
+    customers: Annotated[int, typer.Option("--customers", metavar="N", help="contacts it ever had 客户数")] = 20_000,
+    seed: Annotated[int, typer.Option("--seed", help="the same seed gives the same files 随机种子")] = 7,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="data folder of its own 数据文件夹")] = "data/sample",
+    locale: Locale = None,
+) -> None:
+    """Write an invented brand's raw files and what is true of them. 生成示例品牌的原始数据。"""
+    w = _words(locale)
+    from planlib.data.sample import write_sample
+
+    made = write_sample(out, customers=customers, seed=seed)
+    size = w.number(made.size_bytes / 1e6, "number", decimals=1)
+    _print(w.text("cli.sample", folder=made.root.as_posix(), files=made.files, size=size, customers=customers))
+    _end(w, "sample_next", folder=made.root.as_posix())
+
+
 @app.command(epilog="Example 示例: planlib doctor")
 def doctor(locale: Locale = None, out: Out = "outputs") -> None:
     """Check versions, fonts, disk and locks. 检查运行环境。"""

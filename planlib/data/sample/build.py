@@ -18,8 +18,8 @@ from planlib.data.sample.brand import Brand, load_brand, stream
 from planlib.data.sample.encode import column
 from planlib.data.sample.orders import Orders, make_orders
 from planlib.data.sample.raw import Raw
+from planlib.data.store import RAW, SAMPLE, is_sample
 
-MARK = "SAMPLE"
 TRUTH = "truth.json"
 MARK_TEXT = "示例数据：虚构品牌，非真实客户。 / Sample data: an invented brand, no real customers.\n"
 MOST_CUSTOMERS = 5_000_000
@@ -43,11 +43,6 @@ class Made:
     files: int
     size_bytes: int
     counts: dict[str, int]
-
-
-def is_sample(root: str | Path) -> bool:
-    """Return whether a data folder holds the sample brand."""
-    return (Path(root) / MARK).is_file()
 
 
 def ensure_sample(root: str | Path, *, customers: int, seed: int) -> Path:
@@ -87,7 +82,7 @@ def write_sample(root: str | Path, *, customers: int, seed: int) -> Made:
         (part / TRUTH).write_text(
             json.dumps(truth, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n"
         )
-        (part / MARK).write_text(MARK_TEXT, encoding="utf-8", newline="\n")
+        (part / SAMPLE).write_text(MARK_TEXT, encoding="utf-8", newline="\n")
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(part, folder)
@@ -99,7 +94,7 @@ def write_sample(root: str | Path, *, customers: int, seed: int) -> Made:
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    sizes = [path.stat().st_size for path in (folder / "raw").rglob("*") if path.is_file()]
+    sizes = [path.stat().st_size for path in (folder / RAW).rglob("*") if path.is_file()]
     return Made(folder, len(sizes), sum(sizes), truth["counts"])
 
 

@@ -94,7 +94,7 @@ def make_people(brand: Brand, customers: int, media: Media, seed: int) -> People
     other = (staff + second.integers(1, n_staff, size=n)) % n_staff
     numbers = np.arange(n)
     external = ids("wmSmp", numbers, salt(seed, "external"))
-    external[wecom] = np.char.replace(external[wecom], b"wm", b"wo", count=1)
+    external.view(np.uint8).reshape(n, -1)[wecom, 1] = ord("o")  # wo... are WeCom users
     return People(
         joined=joined,
         removed=removed,

@@ -12,7 +12,7 @@ from planlib.data.sample.raw import Raw
 Answer = tuple[dict[str, str], dict[str, Any]]  # request and response
 SOURCES = (0, 1, 17, 30, 57, 100, 149, 200)  # where followers come from, as the platform codes it
 SOURCE_SHARES = (0.10, 0.16, 0.05, 0.30, 0.06, 0.12, 0.06, 0.15)
-FOLLOWERS_PER_CUSTOMER = 1.0
+FOLLOWERS_PER_CUSTOMER = 0.3
 LEGACY_DAYS = 62  # until the end of February 2026 articles come from the old interfaces
 ARTICLE_WEEKDAYS = (1, 4)
 READ_DAYS = 7  # articles are followed for so many days after the first

@@ -12,6 +12,7 @@ import numpy as np
 
 from planlib.data.sample.brand import Brand
 from planlib.data.sample.encode import Part, chunks, split_rows
+from planlib.data.store import raw_dir
 
 Payload = Mapping[str, Any]
 PAGE = 100  # records on a page of contacts, as WeCom limits it
@@ -40,7 +41,7 @@ class Raw:
     """
 
     def __init__(self, root: Path, brand: Brand):
-        self.folder = root / "raw"
+        self.folder = raw_dir(root)
         self.brand = brand
         self._made: set[Path] = set()
 
