@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from planlib.consistency.finding import LEVELS, Finding
+from planlib.consistency.joined import joined
 from planlib.consistency.view import View
 
 MODULES: tuple[str, ...] = (
@@ -42,8 +43,8 @@ def rules() -> Mapping[str, Rule]:
 
 
 def check(view: View) -> Checked:
-    """Apply every rule to a view."""
-    found = sorted(_unique(view), key=lambda f: (LEVELS.index(f.level), -f.cost, f.rule, f.id))
+    """Apply every rule to a view, and look for what its plans' rows show beyond them."""
+    found = sorted(joined(view, _unique(view)), key=lambda f: (LEVELS.index(f.level), -f.cost, f.rule, f.id))
     accepted = {(d.finding, d.fingerprint) for plan in view.plans for d in plan.decisions}
     is_accepted = [(finding.id, finding.fingerprint) in accepted for finding in found]
     return Checked(

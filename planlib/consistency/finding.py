@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from planlib.core.words import Words
@@ -31,12 +31,14 @@ class Repair:
         path: place in the plan, "" when the plan has none yet.
         to: the value that does it, None when no value does.
         ceiling: the best that the parameter can reach where no value does.
+        words: in place of the parameter's words, as a finding's names are.
     """
 
     parameter: str
     path: str = ""
     to: Figure | None = None
     ceiling: Figure | None = None
+    words: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class Finding:
         level: contradiction, strain or question.
         chain: key of the sentence; its placeholders are `figures` and `names`.
         figures: placeholder -> number.
-        names: placeholder -> {"metric": id}, {"words": key}, {"bilingual": {...}} or {"text": str}.
+        names: placeholder -> {"metric": id}, {"metrics": ids}, {"words": key}, {"bilingual": {...}}, {"text": str}, and
+            {"parts": ...}, {"given": ...}, {"change": ...} of `planlib.consistency.conflict_words`.
         statements: ids of the statements involved, the goal first.
         sections: their sections, in the same order.
         plans: ids of the plans involved.
         repairs: each alone enough.
         cost: share of the goal that is out of reach, 0 to 1; 0 where nothing is lost.
         extra: further figures that a caller may want, not shown in the chain.
+        conflict: id of the minimal conflict set that it tells of, "" where there is none.
     """
 
     rule: str
@@ -65,9 +69,10 @@ class Finding:
     sections: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
     names: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    repairs: tuple[Repair, ...] = ()
+    repairs: Sequence[Repair] = ()
     cost: float = 0.0
     extra: Mapping[str, float] = field(default_factory=dict)
+    conflict: str = ""
 
     @property
     def id(self) -> str:
@@ -84,16 +89,25 @@ class Finding:
     def sentence(self, w: Words) -> str:
         """Return the chain of figures as one sentence."""
         values = {name: w.number(f.value, f.unit, signed=f.signed) for name, f in self.figures.items()}
-        values |= {name: _name(w, content) for name, content in self.names.items()}
+        first = w.begins_with(self.chain)
+        values |= {name: name_of(w, content, inside=name != first) for name, content in self.names.items()}
         return w.text(self.chain, **values)
 
 
-def _name(w: Words, content: Mapping[str, object]) -> str:
+def name_of(w: Words, content: Mapping[str, object], *, inside: bool = False) -> str:
+    """Return the words of one of a finding's names; `inside` a sentence English writes a metric small."""
     ((kind, value),) = content.items()
     if kind == "metric":
-        return w.metric(str(value))
+        name = w.metric(str(value))
+        return w.inside(name) if inside else name
+    if kind == "metrics":
+        return w.text("consistency.comma").join(w.inside(w.metric(metric)) for metric in value)
     if kind == "words":
         return w.text(str(value))
     if kind == "bilingual":
         return w.pick(value)
+    if kind in ("parts", "given", "change"):
+        from planlib.consistency import conflict_words
+
+        return getattr(conflict_words, kind)(w, value)
     return str(value)

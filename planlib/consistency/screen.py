@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planlib.consistency.check import Checked, check
-from planlib.consistency.finding import CONTRADICTION, QUESTION, STRAIN, Figure, Finding, Repair
+from planlib.consistency.finding import CONTRADICTION, QUESTION, STRAIN, Figure, Finding, Repair, name_of
 from planlib.consistency.view import View
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
@@ -109,6 +109,8 @@ def _page(checked: Checked, w: Words, *, everything: bool):
             yield from _entry(finding, w)
         if len(shown) < len(found):
             yield w.text("consistency.more", n=w.number(len(found) - len(shown), "number"))
+        if level == CONTRADICTION and any(finding.conflict for finding in checked.open):
+            yield w.text("conflicts.hint")
     if checked.accepted:
         yield ""
         yield w.text("consistency.head.accepted", n=w.number(len(checked.accepted), "number"))
@@ -119,7 +121,8 @@ def _page(checked: Checked, w: Words, *, everything: bool):
 
 def _entry(finding: Finding, w: Words):
     places = w.text("consistency.comma").join(dict.fromkeys(finding.sections))
-    yield f"  {finding.id}  {places}"
+    mark = w.text("conflicts.mark", id=finding.conflict) if finding.conflict else ""
+    yield f"  {finding.id}  {places}{mark}"
     yield f"      {finding.sentence(w)}"
     told = [_repair(repair, w) for repair in finding.repairs]
     if told:
@@ -128,6 +131,8 @@ def _entry(finding: Finding, w: Words):
 
 
 def _repair(repair: Repair, w: Words) -> str:
+    if repair.words is not None:
+        return name_of(w, repair.words)
     name = w.text(f"consistency.parameter.{repair.parameter}")
     bare = name.strip()
     if repair.to is not None:
@@ -160,6 +165,7 @@ def _entry_json(finding: Finding, w: Words, *, accepted: bool) -> dict[str, obje
         "sections": list(finding.sections),
         "sentence": finding.sentence(w),
         "cost": finding.cost,
+        "conflict": finding.conflict or None,
         "figures": {name: {"value": f.value, "unit": f.unit} for name, f in finding.figures.items()}
         | dict(finding.extra),
         "repairs": [

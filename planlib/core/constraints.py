@@ -15,6 +15,13 @@ import numpy as np
 from planlib.core.errors import InputError, Problem
 
 SENSES = ("<=", ">=", "=")
+_OPTIONS = {
+    "output_flag": False,
+    "presolve": "off",
+    "threads": 1,
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,19 @@ class System:
                 amounts[row.rule] = max(amounts.get(row.rule, 0.0), moved)
         return amounts
 
+    def rewrite(self, index: int, row: Row) -> None:
+        """Put a row of the same rule and sense in place of one; variables that it leaves out keep their coefficient.
+
+        Only while the row's rule is switched on.
+        """
+        scale = float(self._scale[index])
+        for name, value in row.coef.items():
+            column = self._column[name]
+            self._model.changeCoeff(index, column, value * float(self._sizes[column]) / scale)
+        self._low[index] = row.rhs / scale if row.sense in (">=", "=") else -math.inf
+        self._high[index] = row.rhs / scale if row.sense in ("<=", "=") else math.inf
+        self._model.changeRowBounds(index, self._low[index], self._high[index])
+
     def values(self) -> dict[str, float]:
         """Return the variables' values in the last answer."""
         return dict(zip(self.variables, (self._point() * self._sizes).tolist(), strict=True))
@@ -221,6 +241,11 @@ class System:
         The optimum is the sum of multiplier x right-hand side when every variable is bounded by 0 alone.
         """
         return self._sign * np.asarray(self._model.getSolution().row_dual) / self._scale
+
+    def proof(self) -> np.ndarray:
+        """Return (rows,) multipliers of the proof that the last question had no answer; zeros where there is none."""
+        _, has_ray, ray = self._model.getDualRay()
+        return np.asarray(ray) / self._scale if has_ray else np.zeros(len(self.rows))
 
     def _optimise(self, objective: Mapping[str, float], under: Collection[str] | None, *, largest: bool) -> float:
         import highspy
@@ -253,7 +278,7 @@ class System:
         lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = self._starts, self._index, self._coef
         model = highspy.Highs()
-        for option, value in (("output_flag", False), ("presolve", "off"), ("threads", 1)):
+        for option, value in _OPTIONS.items():
             model.setOptionValue(option, value)
         model.passModel(lp)
         return model

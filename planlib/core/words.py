@@ -57,6 +57,20 @@ class Words:
         """Return the name of a metric of the catalogue."""
         return self._template(f"metrics.{metric_id}")
 
+    def inside(self, name: str) -> str:
+        """Return a name as it stands inside a sentence: English drops its capital, abbreviations keep theirs.
+
+        >>> words("en").inside("Monthly active rate"), words("en").inside("GMV of new customers")
+        ('monthly active rate', 'GMV of new customers')
+        """
+        first = name.partition(" ")[0]
+        return name[:1].lower() + name[1:] if self.locale == "en" and first[1:].islower() else name
+
+    def begins_with(self, key: str) -> str:
+        """Return the placeholder with which a sentence begins, "" where it begins with a word."""
+        before, name, _, _ = next(iter(_FIELDS.parse(self._template(key))), ("", None, "", ""))
+        return "" if before or name is None else name
+
     def pick(self, bilingual: Mapping[str, str]) -> str:
         """Return this language's part of a text that a plan gives in both."""
         return bilingual[self.locale]

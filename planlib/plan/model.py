@@ -294,7 +294,9 @@ class Statement(Sourced):
 
 
 class Target(Statement):
-    """A goal: always with a level."""
+    """A goal: always with a level. `priority` 1 is kept before all others where not every goal can be."""
+
+    priority: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _has_level(self):
