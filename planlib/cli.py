@@ -60,6 +60,31 @@ def check(
     raise typer.Exit(status)
 
 
+@app.command(epilog="Example 示例: planlib conflicts params/wechat_platform.yaml --lock w-churn-rate")
+def conflicts(
+    plan: PlanFile,
+    locale: Locale = None,
+    scenario: Scenario = None,
+    sets: Sets = None,
+    lock: Annotated[
+        list[str] | None, typer.Option("--lock", metavar="ID", help="the nearest plan keeps this first 最先保住的条目")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every set and correction 全部列出")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
+) -> None:
+    """Say which figures cannot hold together, and what would repair them. 找出不能同时成立的数字与修法。"""
+    w = _words(locale)
+    from planlib.consistency.conflict_screen import Options, print_conflicts
+    from planlib.excel import opener
+
+    options = Options(scenario, tuple(sets or ()), tuple(lock or ()), everything, as_json)
+    status = print_conflicts(plan, w, options, _print, load=opener(w, _tell if as_json else _print))
+    if not as_json:
+        _print("")
+        _end(w, "check_next" if status == 0 else "check_next_found", plan=plan)
+    raise typer.Exit(status)
+
+
 @app.command(epilog="Example 示例: planlib accept params/wechat_platform.yaml r01-3f2a1c --reason 'month 12 binds'")
 def accept(
     plan: PlanFile,
