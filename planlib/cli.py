@@ -242,13 +242,16 @@ def diff(
 def new(
     name: Annotated[str, typer.Argument(help="name of the plan, lower-case 方案名（小写字母）")],
     parent: Annotated[str, typer.Option("--from", metavar="PLAN", help="plan that it builds on 以哪份方案为底")],
+    trade: Annotated[
+        str | None, typer.Option(help="target template: apparel, catering, retail 行业目标模板")
+    ] = None,
     locale: Locale = None,
 ) -> None:
     """Begin a plan of one's own from another. 新建自己的方案。"""
     w = _words(locale)
     from planlib.plan.new import new_plan
 
-    path = new_plan(name, parent)
+    path = new_plan(name, parent, trade=trade)
     _print(w.text("cli.new", path=path.as_posix()))
     _end(w, "new_next", plan=path.as_posix())
 

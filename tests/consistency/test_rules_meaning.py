@@ -124,6 +124,20 @@ def test_what_goals_lack(tiny, figures):
     assert [shown[n] for n in ("n", "month", "base", "denominator", "owner")] == [4, 1, 1, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("row", "fires"),
+    [
+        (goal("g", "visits_per_user", scope="catering", window_days=90), True),
+        (goal("g", "visits_per_user", scope="catering", at_least=3), False),
+        (goal("g", "stage_lever"), False),  # says what is done, not what is counted
+        (goal("g", "push_frequency"), False),  # a limit, asked for as one
+    ],
+)
+def test_a_metric_that_a_plan_steers_by_needs_a_level(tiny, row, fires):
+    found = [f for f in completeness(View([tiny(users__rules=[row])])) if f.chain.endswith("R17.levels")]
+    assert [f.level for f in found] == ["question"] * fires
+
+
 def scheme(id="s", classes=8, axes=("a", "b", "c"), kind="segments", source="W3.3", labels=(), **more):
     names = [{"zh": label, "en": label} for label in labels]
     return {"id": id, "metric": "segments", "kind": kind, "classes": classes, "axes": list(axes), "source": source,

@@ -39,6 +39,7 @@ def completeness(view: View) -> Iterator[Finding]:
     """
     for plan in view.plans:
         yield from _dates_without_levels(view, plan)
+        yield from _metrics_without_levels(view, plan)
         yield from _goals_without(view, plan)
         yield from _classes_without_cuts(view, plan)
         yield from _limit_without_number(view, plan)
@@ -112,6 +113,25 @@ def _classes_without_cuts(view: View, plan: Plan) -> Iterator[Finding]:
 
 def _named(scheme: Scheme) -> int:
     return scheme.named if scheme.named is not None else len(scheme.labels)
+
+def _metrics_without_levels(view: View, plan: Plan) -> Iterator[Finding]:
+    """What a plan says that it steers by, as an outcome with a better side, and gives no number for."""
+    named = [
+        said
+        for said in view.of(plan=plan.id, level=False)
+        if said.path.startswith("users.rules") and said.statement.operation is None
+        and said.metric.role == "outcome" and said.metric.unit != "none"
+    ]  # fmt: skip
+    if named:
+        yield ask(
+            view,
+            "R17.levels",
+            named,
+            {"n": number(len(named))},
+            names={"plan": bilingual(plan.model.plan.title), "first": {"metric": named[0].metric.id}},
+            repairs=[Repair("goal_level", "targets")],
+        )
+
 
 
 def _limit_without_number(view: View, plan: Plan) -> Iterator[Finding]:
