@@ -19,9 +19,9 @@ from planlib.data.fields import problem as value_problem
 from planlib.data.ledger import ASIDE, COPY, LOADED, SUPERSEDED, Entry
 from planlib.data.merge import merge
 from planlib.data.schema import TABLES
-from planlib.data.shape import MAX_LINE, Staged
+from planlib.data.shape import LINE, MAX_LINE, Staged
 from planlib.data.sources import SOURCES, Source
-from planlib.data.stage import Stage, reader_line, reader_reason
+from planlib.data.stage import Stage, is_too_long, reader_line, reader_reason
 
 LARGE = 16 * 2**20  # bytes from which on JSON is not held whole
 PIECE = 128 * 2**20
@@ -413,26 +413,27 @@ def _read_lines(path: Path, first: object, entry: Entry, stage: Stage, found: _F
 
 def _uniform(path: Path, source: Source, stage: Stage, shown: str) -> bool:
     """Return whether every line is of the source, and refuse errors of the platform among them."""
+    import duckdb
+
     name = source.list_path.split("|")[0].removesuffix("[]") or min(source.keys)
-    columns = f"{{errcode: 'VARCHAR', errmsg: 'VARCHAR', '{name}': 'VARCHAR'}}"
+    columns = f"{{errcode: 'VARCHAR', errmsg: 'VARCHAR', '{name}': 'JSON'}}"
     sql = (
         f"SELECT COUNT(*) FILTER (WHERE \"{name}\" IS NULL), MAX(errcode || ' ' || COALESCE(errmsg, '')) "
         f"FILTER (WHERE errcode NOT IN ('0', '84061')) FROM read_json({literal(path)}, "
-        f"format='newline_delimited', columns={columns}, maximum_object_size={MAX_LINE})"
+        f"format='newline_delimited', columns={columns}, maximum_object_size="
     )
-    others, error = _asked(stage, sql, shown)
+    try:
+        try:
+            others, error = stage.db.execute(f"{sql}{LINE})").fetchone()
+        except duckdb.Error as longer:
+            if not is_too_long(longer):
+                raise
+            others, error = stage.db.execute(f"{sql}{MAX_LINE})").fetchone()
+    except duckdb.Error as refused:
+        raise _reader_refused(refused, shown) from None
     if error:
         raise InputError(Problem("data_api_error", file=shown, given=error.strip()))
     return not others
-
-
-def _asked(stage: Stage, sql: str, shown: str) -> tuple:
-    import duckdb
-
-    try:
-        return stage.db.execute(sql).fetchone()
-    except duckdb.Error as error:
-        raise _reader_refused(error, shown) from None
 
 
 def _insert(stage: Stage, source: Source, staged: Staged, shown: str) -> None:

@@ -15,6 +15,7 @@ from planlib.data.schema import TABLES
 from planlib.data.sources.base import Field, Out, Source
 
 FILE, WITH = "_file", "_with"
+LINE = 4 * 2**20  # bytes of the longest line that is read at once; buffers of this size take time to make
 MAX_LINE = 64 * 2**20
 Tree = dict[str, "Tree | None"]
 
@@ -26,6 +27,7 @@ class Staged:
     Args:
         path: the staged file.
         form: newline_delimited or array, as DuckDB calls them.
+        longest: bytes that a line may have.
         inside: "" when a line is a whole payload; else the list whose elements are the lines.
         file_no: number of the raw file when all lines come from one; None when each line says its own.
         context: what is known of the payload when all lines come from one: parts of the request by name, values
@@ -34,6 +36,7 @@ class Staged:
 
     path: str
     form: str = "newline_delimited"
+    longest: int = LINE
     inside: str = ""
     file_no: int | None = None
     context: Mapping[str, str] | None = None
@@ -111,7 +114,7 @@ def _from(source: Source, each: Out, staged: Staged) -> str:
         columns = {FILE: "BIGINT", WITH: f"STRUCT({wanted})", **columns}
     listed = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
     table = (
-        f"read_json({literal(staged.path)}, format='{staged.form}', maximum_object_size={MAX_LINE}, "
+        f"read_json({literal(staged.path)}, format='{staged.form}', maximum_object_size={staged.longest}, "
         f"columns={{{listed}}})"
     )
     for depth, (path, _) in enumerate(_levels(each.each, staged.inside)):

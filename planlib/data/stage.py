@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -75,9 +76,8 @@ class Stage:
             file.close()
         for name, numbers in self._waiting.items():
             path = self.folder / f"{name}.ndjson"
-            staged = shape.Staged(path.as_posix())
             try:
-                self.insert(SOURCES[name], staged)
+                self.insert(SOURCES[name], shape.Staged(path.as_posix()))
             except _reader_errors():
                 self._one_by_one(SOURCES[name], path, numbers)
             path.unlink()
@@ -85,6 +85,14 @@ class Stage:
 
     def insert(self, source: Source, staged: shape.Staged) -> None:
         """Read staged records into the tables that their source fills, all of them or none."""
+        try:
+            self._insert(source, staged)
+        except _reader_errors() as error:
+            if not is_too_long(error):
+                raise
+            self._insert(source, dataclasses.replace(staged, longest=shape.MAX_LINE))
+
+    def _insert(self, source: Source, staged: shape.Staged) -> None:
         self.db.execute("BEGIN")
         try:
             for each in source.outs:
@@ -199,6 +207,11 @@ def reader_reason(error: Exception) -> str:
     """Return the first line of what DuckDB says, without the staged file's name."""
     text = re.sub(r'in file "[^"]*", ?', "", str(error).splitlines()[0])
     return text.partition(": ")[2][:160] or text[:160]
+
+
+def is_too_long(error: Exception) -> bool:
+    """Return whether DuckDB met a line longer than it was told."""
+    return "maximum_object_size" in str(error)
 
 
 def reader_line(error: Exception) -> int | None:
