@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from planlib.core.guards import Guard
 
 
@@ -89,3 +91,23 @@ def normal_normal(prior: Normal, *, observed_mean: float, observed_var: float, n
     guard.done()
     precision = 1 / var + count / spread
     return Normal((mean / var + seen * count / spread) / precision, 1 / precision)
+
+
+def dirichlet_multinomial(prior: object, *, counts: object) -> np.ndarray:
+    """Return the posterior of shares that sum to 1, after counts of each; as Dirichlet parameters.
+
+    Args:
+        prior: (..., K) parameters > 0, or one number for all.
+        counts: (..., K) counts >= 0; each row is a multinomial of its own.
+
+    >>> posterior = dirichlet_multinomial(1.0, counts=[7, 2])
+    >>> posterior, posterior / posterior.sum()
+    (array([8., 3.]), array([0.72727273, 0.27272727]))
+    """
+    guard = Guard()
+    seen = guard.numbers("counts", counts, low=0)
+    believed = guard.numbers("prior", prior, above=0)
+    if seen.ndim == 0 or believed.shape not in ((), seen.shape[-1:], seen.shape):
+        guard.add("shape", "prior", f"shape {believed.shape}", expected=f"one number or {seen.shape}")
+    guard.done()
+    return seen + believed

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planlib.core.bayes import dirichlet_multinomial
 from planlib.core.guards import Guard
 from planlib.core.intervals import Interval, wilson
 
@@ -212,6 +213,44 @@ def transitions(stage: object, stages: int) -> np.ndarray:
     at = place.astype(np.int64)
     pairs = at[:, :-1] * size + at[:, 1:]
     return _counts(pairs, size * size).reshape(-1, size, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What is believed of a transition matrix after counts.
+
+    Attributes:
+        concentration: (S, S) Dirichlet parameters, a row for each stage left.
+        mean: (S, S) expected shares; rows sum to 1.
+    """
+
+    concentration: np.ndarray
+    mean: np.ndarray
+
+    def draws(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Return (size, S, S) matrices, e.g. for the spread of `planlib.funnel.users.stationary`."""
+        amounts = rng.gamma(self.concentration, size=(size, *self.concentration.shape))
+        return amounts / amounts.sum(axis=-1, keepdims=True)
+
+
+def estimate_chain(counts: object, *, prior: float = 0.5) -> Chain:
+    """Estimate monthly transitions from people who were followed (multinomial-Dirichlet).
+
+    Args:
+        counts: (S, S) people who went from row to column, e.g. `transitions(...).sum(axis=0)`.
+        prior: Dirichlet parameter of every transition, > 0; 0.5 is Jeffreys'. A transition that
+            cannot happen still gets a little; leave such a stage out.
+
+    >>> estimate_chain([[40, 60], [30, 70]]).mean.round(3).tolist()
+    [[0.401, 0.599], [0.302, 0.698]]
+    """
+    guard = Guard()
+    seen = guard.numbers("counts", counts, low=0.0, ndim=(2,))
+    if seen.shape[0] != seen.shape[1]:
+        guard.add("shape", "counts", f"shape {seen.shape}", expected="a square matrix")
+    guard.done()
+    concentration = dirichlet_multinomial(prior, counts=seen)
+    return Chain(concentration, concentration / concentration.sum(axis=1, keepdims=True))
 
 
 def _lately(count: np.ndarray, window: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planlib.core.bayes import Beta, Gamma, Normal, beta_binomial, gamma_poisson, normal_normal
+from planlib.core.bayes import Beta, Gamma, Normal, beta_binomial, dirichlet_multinomial, gamma_poisson, normal_normal
 from planlib.core.errors import InputError
 
 
@@ -38,3 +38,18 @@ def test_mean_weighs_prior_and_data_by_precision():
 def test_impossible_inputs_are_refused(call):
     with pytest.raises(InputError):
         call()
+
+
+def test_dirichlet_is_the_beta_when_there_are_two():
+    a, b = dirichlet_multinomial([8, 92], counts=[30, 170])
+    assert Beta(float(a), float(b)) == beta_binomial(Beta(8, 92), successes=30, trials=200)
+    rows = dirichlet_multinomial(0.5, counts=[[1, 2, 3], [0, 0, 0]])
+    assert rows.tolist() == [[1.5, 2.5, 3.5], [0.5, 0.5, 0.5]]
+
+
+@pytest.mark.parametrize(("prior", "counts", "field"), [
+    (0.0, [1, 2], "prior"), (1.0, [-1, 2], "counts[0]"), ([1.0, 1.0, 1.0], [1, 2], "prior"), (1.0, 3, "prior")])
+def test_dirichlet_refuses(prior, counts, field):
+    with pytest.raises(InputError) as caught:
+        dirichlet_multinomial(prior, counts=counts)
+    assert caught.value.problems[0].field == field

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from planlib.core.errors import InputError
 from planlib.core.intervals import wilson
 from planlib.funnel import lifecycle as room
+from planlib.funnel.users import stationary
 
 calm = settings(deadline=None, derandomize=True)
 FIVE = ("awareness", "interest", "purchase", "repurchase", "referral")
@@ -108,6 +109,36 @@ def test_transitions_count_everybody_once_a_month(events):
                 assert table[i, j] == ((stage[:, month] == i) & (stage[:, month + 1] == j)).sum()
 
 
+def test_a_chain_estimated_from_a_panel_covers_its_steady_state():
+    """Active, dormant with stay 0.40 and wake 0.30 (systems.yaml active-dormant-chain): the share 1/3 in 90 %."""
+    rng, sims, people, months = np.random.default_rng(20270113), 250, 60, 6
+    stay = np.array([0.40, 0.30])  # share that is active next month, of the active and of the dormant
+    hits = 0
+    for _ in range(sims):
+        stage = np.zeros((people, months), dtype=int)
+        stage[:, 0] = rng.random(people) < 2 / 3
+        for month in range(1, months):
+            stage[:, month] = rng.random(people) >= stay[stage[:, month - 1]]
+        chain = room.estimate_chain(room.transitions(stage, 2).sum(axis=0))
+        stays, wakes = chain.draws(rng, 1000)[:, :, 0].T
+        low, high = np.quantile(wakes / (wakes + 1 - stays), [0.05, 0.95])
+        hits += low <= 1 / 3 <= high
+    assert abs(hits / sims - 0.9) < 4 * (0.9 * 0.1 / sims) ** 0.5
+    assert chain.mean.sum(axis=1) == pytest.approx([1, 1])
+    assert stationary(chain.mean)[0] == pytest.approx(1 / 3, abs=0.15)
+
+
+def test_draws_of_a_chain_have_its_mean_and_spread():
+    chain = room.estimate_chain([[40, 55, 5], [3, 70, 2], [0, 0, 10]], prior=1.0)
+    draws = chain.draws(np.random.default_rng(1), 40_000)
+    assert draws.sum(axis=2) == pytest.approx(np.ones((40_000, 3)))
+    total = chain.concentration.sum(axis=1, keepdims=True)
+    variance = chain.mean * (1 - chain.mean) / (total + 1)
+    assert (np.abs(draws.mean(axis=0) - chain.mean) < 4.5 * (variance / 40_000) ** 0.5).all()
+    assert_allclose(draws.var(axis=0), variance, rtol=0.05)
+    assert_allclose(chain.concentration, np.array([[41, 56, 6], [4, 71, 3], [1, 1, 11]]))
+
+
 @pytest.mark.parametrize(
     "call, code, field",
     [
@@ -128,6 +159,9 @@ def test_transitions_count_everybody_once_a_month(events):
         (lambda: room.transitions([[0, 5]], 5), "out_of_range", "stage[0, 1]"),
         (lambda: room.transitions([[0]], 5), "too_few", "stage"),
         (lambda: room.transitions([[0, 0.5]], 5), "not_whole", "stage"),
+        (lambda: room.estimate_chain([[1, 2]]), "shape", "counts"),
+        (lambda: room.estimate_chain([[1, -2], [0, 1]]), "at_least", "counts[0, 1]"),
+        (lambda: room.estimate_chain([[1, 2], [0, 1]], prior=0.0), "above", "prior"),
     ],
 )
 def test_bad_input(call, code, field):

@@ -148,6 +148,7 @@ def test_bad_input_names_the_field(change, field):
 
 
 def test_seed_order_check():
+    """systems.yaml aarrr-funnel: 50 %, 60 %, 40 % of all new users fail at the first pair and nowhere else."""
     names = ["first_interaction", "retention_d7", "retention_m1"]
     assert room.order_check(names, [0.50, 0.60, 0.40]) == (("first_interaction", "retention_d7"),)
     assert room.order_check(names, [0.60, 0.50, 0.40]) == ()

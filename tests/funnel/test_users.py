@@ -72,6 +72,7 @@ def test_seed_required_opening_base():
 
 
 def test_seed_chain():
+    """systems.yaml active-dormant-chain: 8 % leave, 50,000 active joiners: 625,000 users, 263,889 active, 42.2 %."""
     path = room.simulate_users(steady(months=400), churn=0.08, stay=0.40, wake=0.30)
     assert round(path.users[0, -1]) == 625_000
     assert round(path.active[0, -1]) == 263_889
@@ -83,6 +84,7 @@ def test_seed_chain():
     [(0.0, 0.30, 1 / 3), (0.0, 0.60, 0.50), (0.0, 0.90, 0.60), (0.08, 0.44, 0.5), (0.08, 0.70, 0.6)],
 )
 def test_seed_active_share(churn, wake, expected):
+    """systems.yaml active-dormant-chain: closed 33.3 %; 0.60 for 50 %, 0.90 for 60 %; leaving 8 %: 0.44, 0.70."""
     assert room.stationary_active_share(stay=0.40, wake=wake, churn=churn) == pytest.approx(expected)
     assert room.wake_for_active_share(expected, stay=0.40, churn=churn) == pytest.approx(wake)
 
