@@ -14,6 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -432,5 +433,6 @@ def corners(range_: str) -> tuple[tuple[int, int], tuple[int, int]]:
     return _place(first), _place(last or first)
 
 
+@lru_cache(maxsize=256)
 def _local(name: str) -> str:
     return name.rpartition(" ")[2]

@@ -1,6 +1,7 @@
 """Workbooks as people make, edit and send them back, for the tests of exchange."""
 
 import io
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,6 +16,16 @@ ROOT = Path(__file__).parents[2]
 W = "params/wechat_platform.yaml"
 P = "params/private_domain_2026.yaml"
 OWN = "params/own.yaml"
+SMALL = "params/small.yaml"  # a plan of few rows, so that workbooks are quick
+SMALL_TARGETS = """\
+targets:
+  - {id: w-brand-search, metric: brand_search_volume, equals: 0.5, unit: relative_change, by_month: 12, source: W2.2}
+  - {id: w-nps-target, metric: nps, equals: 60, stage: referral, source: W2.2}
+  - {id: w-users-six-months, metric: private_domain_users, above: 1_000_000, by_month: 6, source: W2.2}
+  - {id: w-churn-rate, metric: churn_rate, equals: 0.08, stage: retention, source: W2.3}
+  - {id: w-repurchase-rate, metric: repurchase_rate, equals: 0.35, source: W2.3}
+  - {id: w-brand-awareness, metric: brand_awareness, equals: 0.7, source: W2.2}
+"""
 OWN_PLAN = """\
 extends: wechat_platform.yaml
 plan: {id: own, title: {zh: 自己的方案, en: Own plan}}
@@ -43,11 +54,29 @@ def set_up(folder: Path) -> None:
     (folder / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "workbook.yaml", folder / "notebooks")
     (folder / OWN).write_text(OWN_PLAN, encoding="utf-8")
+    minimal = (ROOT / "tests" / "plan" / "minimal.yaml").read_text(encoding="utf-8")
+    few = re.sub(r"(?m)^targets:\n(  .*\n)+", SMALL_TARGETS, minimal).partition("scenarios:")[0]
+    few = few.replace("id: minimal", "id: small").replace("months: 12", "months: 24")
+    (folder / SMALL).write_text(few, encoding="utf-8")
 
 
 def made(plan: str = W, locale: str = "en") -> Path:
     """Return the path of a plan's workbook, made now."""
     return make_workbook(plan, words(locale), Path("outputs"))
+
+
+def quick(plan: str = SMALL, locale: str = "en") -> Path:
+    """Return the path of a workbook that was made once for all tests whose plan is the same."""
+    path = Path("outputs") / Path(plan).stem / f"{Path(plan).stem}.xlsx"
+    key = (plan, locale, Path(plan).read_bytes())
+    if key not in _MADE:
+        _MADE[key] = made(plan, locale).read_bytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_MADE[key])
+    return path
+
+
+_MADE: dict[tuple[str, str, bytes], bytes] = {}
 
 
 def opened(path: Path | str, locale: str = "en", **options):

@@ -12,7 +12,7 @@ from planlib.exchange import xlsx
 from planlib.exchange.book import before
 from planlib.plan import load_plan
 from planlib.plan.model import OPERATIONS
-from tests.exchange.desk import OWN, Editing, P, W, edited, made, opened, problems, rewritten
+from tests.exchange.desk import OWN, Editing, P, W, edited, made, opened, problems, quick, rewritten
 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
@@ -48,7 +48,7 @@ def _others(target):
 
 
 def test_every_cell_for_typing_of_the_targets(home):
-    path, plan = made(W), load_plan(W)
+    path, plan = quick(W), load_plan(W)
     book = Editing(path)
     for target in plan.targets:
         op, goal, upper, start = _others(target)
@@ -75,7 +75,7 @@ def test_every_cell_for_typing_of_the_targets(home):
 
 
 def test_a_month_that_is_typed_stays_and_an_emptied_one_is_reckoned_again(home):
-    path = made(OWN)
+    path = quick(OWN)
     cell = Editing(path).place("Ladder", "private_domain_users", "2027-03")
     assert cell.value == 400_000
     edited(path, ("Ladder", "private_domain_users", "2027-03", None),
@@ -96,7 +96,7 @@ def test_a_month_that_is_typed_stays_and_an_emptied_one_is_reckoned_again(home):
 
 
 def test_a_first_ladder_makes_the_section(home):
-    path, _ = edited(made(W), ("Ladder", "private_domain_users", "2027-04", 300_000),
+    path, _ = edited(quick(W), ("Ladder", "private_domain_users", "2027-04", 300_000),
                      ("Ladder", "brand_mentions", "Shape", "S-shaped"),
                      ("Ladder", "brand_mentions", "Reason for the change", "slow start"))  # fmt: skip
     found, _ = opened(path)
@@ -105,12 +105,12 @@ def test_a_first_ladder_makes_the_section(home):
 
 
 def test_a_rung_that_turns_back_is_told_at_its_cell(home):
-    path, names = edited(made(W), ("Ladder", "private_domain_users", "2027-04", 1_500_000))
+    path, names = edited(quick(W), ("Ladder", "private_domain_users", "2027-04", 1_500_000))
     assert problems(path) == [(names[0], "ladder_turns")]
 
 
 def test_every_cell_for_typing_of_the_split(home):
-    path = made(OWN, "zh")
+    path = quick(OWN, "zh")
     edited(path, ("分解", "east", "历史业绩", 350_000), ("分解", "south", "权重", 2),
            ("分解", "south", "改动理由", "扩店"),
            ("分解", "east-01", "承载上限", 800_000), ("分解", "east-01", "上级（编号）", "south"),
@@ -127,7 +127,7 @@ def test_every_cell_for_typing_of_the_split(home):
 
 
 def test_units_typed_into_a_plan_without_an_organisation(home):
-    path = made(W, "zh")
+    path = quick(W, "zh")
     book = Editing(path)
     page = book.book["分解"]
     head = next(row for row in page.iter_rows(max_row=10) if row[0].value == "编号")
@@ -150,7 +150,7 @@ def test_units_typed_into_a_plan_without_an_organisation(home):
 
 
 def test_units_are_added_below_those_of_the_plan(home):
-    path = made(OWN)
+    path = quick(OWN)
     book = Editing(path)
     page = book.book["Split"]
     row = page.max_row
@@ -170,7 +170,7 @@ def test_units_are_added_below_those_of_the_plan(home):
 
 
 def test_a_change_goes_over_the_scenario_and_under_set(home):
-    path, _ = edited(made(W), ("Targets", "w-churn-rate", "Goal", 0.05), ("Targets", "w-nps-target", "Goal", 50))
+    path, _ = edited(quick(W), ("Targets", "w-churn-rate", "Goal", 0.05), ("Targets", "w-nps-target", "Goal", 50))
     found, _ = opened(path, scenario="month_12_binds", sets=("targets.w-nps-target.equals=40",))
     levels = {target.id: target for target in found.targets}
     assert (levels["w-churn-rate"].equals, levels["w-nps-target"].equals) == (0.05, 40)
@@ -181,7 +181,7 @@ def test_a_change_goes_over_the_scenario_and_under_set(home):
 
 
 def test_the_same_change_has_the_same_plan_wherever_the_file_lies(home):
-    path, _ = edited(made(W), ("Targets", "w-churn-rate", "Goal", 0.05))
+    path, _ = edited(quick(W), ("Targets", "w-churn-rate", "Goal", 0.05))
     one, _ = opened(path)
     (home / "elsewhere").mkdir()
     shutil.copy(path, home / "elsewhere" / path.name)
@@ -190,7 +190,7 @@ def test_the_same_change_has_the_same_plan_wherever_the_file_lies(home):
 
 
 def test_hidden_sheet_tells_what_the_sheets_hold(home):
-    grids = xlsx.read(made(OWN), "own.xlsx")
+    grids = xlsx.read(quick(OWN), "own.xlsx")
     was = before(grids, "own.xlsx")
     assert (was.plan, was.file, was.start, was.locale) == ("own", OWN, "2027-01", "en")
     assert was.sha256 == load_plan(OWN).sha256
@@ -202,7 +202,7 @@ def test_hidden_sheet_tells_what_the_sheets_hold(home):
 
 def test_texts_inside_cells_and_strict_names_are_read_alike(home):
     """Other programs write texts into the cells, and Excel can save with the names of the strict standard."""
-    path, _ = edited(made(W), ("Targets", "w-churn-rate", "Owner", "<甲> & 乙"))
+    path, _ = edited(quick(W), ("Targets", "w-churn-rate", "Owner", "<甲> & 乙"))
     wanted = opened(path)[0].changes
 
     def strict(name, content):
@@ -220,7 +220,7 @@ def test_texts_inside_cells_and_strict_names_are_read_alike(home):
 
 def test_texts_kept_in_one_shared_list(home):
     """As Excel, WPS and LibreOffice save them: with formats inside and readings beside the text."""
-    path, _ = edited(made(W), ("Targets", "w-churn-rate", "Owner", "<甲> & 乙"))
+    path, _ = edited(quick(W), ("Targets", "w-churn-rate", "Owner", "<甲> & 乙"))
     texts = []
 
     def share(name, content):
@@ -252,7 +252,7 @@ def test_texts_kept_in_one_shared_list(home):
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice (soffice) is not installed on this machine")
 def test_opened_and_saved_by_libreoffice_it_comes_back_unchanged(home):
-    path = made(OWN, "zh")
+    path = quick(OWN, "zh")
     (home / "saved").mkdir()
     order = ["soffice", "--headless", "--convert-to", "xlsx", "--outdir", str(home / "saved"), str(path)]
     subprocess.run(order, check=True, capture_output=True, timeout=120)

@@ -7,7 +7,7 @@ import zipfile
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planlib.core.errors import InputError
@@ -17,7 +17,7 @@ from planlib.exchange.sheets import ID, Column, Row, Sheet, Sum
 from planlib.exchange.values import same
 from planlib.exchange.write import workbook_bytes
 from planlib.plan import load_plan
-from tests.exchange.desk import OWN, P, W, edited, made, opened, parts
+from tests.exchange.desk import OWN, SMALL, P, W, edited, made, opened, parts, quick
 
 NS = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 RISKY = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /c calc'!A0", '=HYPERLINK("x")', "_x0041_", "a_x000D_b", " a "]
@@ -36,7 +36,7 @@ def texts_in(path):
 
 @pytest.mark.parametrize("plan", [W, P, OWN])
 def test_the_package_is_sound(home, plan):
-    path = made(plan, "zh")
+    path = quick(plan, "zh")
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
     found = parts(path)
@@ -51,7 +51,7 @@ def test_the_package_is_sound(home, plan):
 
 
 def test_other_programs_read_the_same(home):
-    path, plan = made(OWN), load_plan(OWN)
+    path, plan = quick(OWN), load_plan(OWN)
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == ["Notes", "Targets", "Ladder", "Split", "_planlib", "_lists"]
     assert [book[name].sheet_state for name in book.sheetnames] == ["visible"] * 4 + ["hidden"] * 2
@@ -68,7 +68,7 @@ def test_other_programs_read_the_same(home):
 
 
 def test_formats_colours_and_drop_downs(home):
-    path = made(W, "zh")
+    path = quick(W, "zh")
     book = openpyxl.load_workbook(path)
     page = book["目标"]
     at = {page.cell(row, 1).value: row for row in range(2, page.max_row + 1)}
@@ -102,7 +102,7 @@ def _width(text):
 
 def test_sums_add_up_what_they_stand_under(home):
     """Every formula, reckoned here from the cells that it names, gives what the plan splits."""
-    book = openpyxl.load_workbook(made(OWN))
+    book = openpyxl.load_workbook(quick(OWN))
     page = book["Split"]
     heads = [cell.value for cell in page[1]]
     rows = {page.cell(row, 1).value: row for row in range(2, page.max_row + 1) if page.cell(row, 1).value}
@@ -152,7 +152,7 @@ def test_texts_that_look_like_formulas_stay_texts(tmp_path):
 def test_a_plan_full_of_formulas_comes_back_as_it_was(home):
     own = home / OWN
     rows = "".join(
-        f"  - {{id: evil-{i}, metric: nps, equals: {i}, owner: {text!r}, scope: {text!r}, note: {text!r}, source: W2.2}}\n"
+        f"  - {{id: evil-{i}, metric: nps, equals: 1, owner: {text!r}, scope: {text!r}, note: {text!r}, source: W1}}\n"
         for i, text in enumerate(RISKY)
         if "\t" not in text and "'" not in text and '"' not in text
     )
@@ -169,14 +169,16 @@ def test_a_plan_full_of_formulas_comes_back_as_it_was(home):
 printable = st.characters(exclude_categories=("Cs", "Cc", "Cn", "Co"), include_characters="\n\t")
 
 
-@given(st.lists(st.text(printable, min_size=1, max_size=60).filter(str.strip), min_size=1, max_size=8))
+@settings(max_examples=20)
+@given(st.lists(st.text(printable, min_size=1, max_size=60).filter(str.strip), min_size=1, max_size=30))
 def test_any_text_comes_back(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("texts") / "a.xlsx"
     path.write_bytes(one_sheet(texts))
     assert texts_in(path) == texts
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=64), min_size=1, max_size=8))
+@settings(max_examples=20)
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=30))
 def test_any_number_comes_back(tmp_path_factory, numbers):
     columns = (Column(ID), Column("n", "number", True))
     sheet = Sheet("targets", columns, tuple(Row(f"r{i}", {"n": n}, "users") for i, n in enumerate(numbers)))
@@ -187,14 +189,14 @@ def test_any_number_comes_back(tmp_path_factory, numbers):
 
 
 def test_a_workbook_with_changes_is_not_written_over(home):
-    path = made(W)
-    assert made(W) == path  # nobody changed it
+    path = made(SMALL)
+    assert made(SMALL) == path  # nobody changed it
     edited(path, ("Targets", "w-churn-rate", "Goal", 0.05), ("Targets", "w-nps-target", "Goal", "many"))
     before = path.read_bytes()
     with pytest.raises(InputError) as error:
-        made(W)
+        made(SMALL)
     assert error.value.problems[0].code == "book_edited"
-    assert "Targets!E27, Targets!E6" in str(error.value)
+    assert "Targets!E5, Targets!E3" in str(error.value)
     assert path.read_bytes() == before
 
 
