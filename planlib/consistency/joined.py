@@ -1,8 +1,8 @@
 """Findings of the rules and the plan's conflict sets as one list: what both tell of is one entry.
 
 A finding tells of a set when it involves every statement of it; it then names the set. A contradiction that no rule
-tells of becomes a finding of its own, R24; so does one set of each goal that falls short only as read strictly, unless
-a finding tells of that goal.
+tells of becomes a finding of its own, R24, one for each figure that falls short; so does a set that fails only as read
+strictly, unless a finding tells of that figure.
 """
 
 from __future__ import annotations
@@ -72,12 +72,15 @@ def _involves(finding: Finding, conflict: Conflict) -> bool:
 
 
 def _untold(analysis: Analysis, conflicts: Sequence[Conflict], plan: Plan) -> Iterator[Finding]:
-    """Yield the sets that no finding tells of; one that holds only as read strictly if its goal is not told of."""
+    """Yield one set of each goal that falls short and that no finding tells of, certain ones first."""
     told = {rule.id for conflict in analysis.main if conflict not in conflicts for rule in conflict.rules}
-    for conflict in conflicts:
-        if conflict.level == CONTRADICTION or conflict.rules[0].id not in told:
-            told.add(conflict.rules[0].id)
-            yield _finding(analysis, conflict, plan)
+    done: set[str] = set()
+    for conflict in sorted(conflicts, key=lambda conflict: LEVELS.index(conflict.level)):
+        first = conflict.rules[0].id
+        if first in done or (conflict.level != CONTRADICTION and first in told):
+            continue
+        done.add(first)
+        yield _finding(analysis, conflict, plan)
 
 
 def _finding(analysis: Analysis, conflict: Conflict, plan: Plan) -> Finding:

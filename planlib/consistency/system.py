@@ -548,8 +548,12 @@ class _Build:
         sure = sure_above and sure_below
         due = said.statement.by_month
         if above in self.yearly - self.monthly or below in self.yearly - self.monthly:
-            if above in _HEADS or below in _HEADS:
+            if above in self.heads:
                 return None
+            if below in self.heads:  # a year's money per head
+                parts_of_year = [(y, len(self.years[y - 1]) / _YEAR) for y in self.year_of(due)]
+                terms = tuple(Term({self.in_year(above, y): 1.0}, of={below: part}) for y, part in parts_of_year)
+                return terms, sure
             pairs = [(self.in_year(above, y), self.in_year(below, y)) for y in self.year_of(due)]
         elif below in self.heads or above in self.heads:
             dues = {rule.due for rule in self.rules if rule.stock and rule.due} | {self.plan.months}
