@@ -25,7 +25,7 @@ class Sought:
         probability: share of paths that reach it there; at the best allowed value when value is None.
         standard_error: Monte Carlo standard error of `value`; 0 for a single path, None without a value or where
             the chance cannot rise by its own error.
-        ceiling: (1 - p) quantile of the outcome at the best allowed value: what is reached with the wanted chance.
+        ceiling: what is reached with the wanted chance at the best allowed value.
     """
 
     value: float | None
@@ -84,7 +84,7 @@ def answer(
         limits: {input: (lowest, highest)} allowed.
         probability: wanted chance.
         widest: a combination changes no lever by more than this factor, up or down.
-        rel: as for `seek` and `cheapest`.
+        rel: as for `seek`; ten times that for `cheapest`, whose tangents change from path to path.
     """
 
     def at(factors: Mapping[str, float]) -> np.ndarray:
@@ -101,12 +101,23 @@ def answer(
         bounds[name] = (1.0, min(best, widest)) if better[name] > 0 else (1 / widest, 1.0)
         reach = partial(_along, at, name)
         alone[name] = seek(reach, goal, start=1.0, best=best, probability=probability, rel=rel)
-    together = cheapest(lambda f: float(np.quantile(at(f), 1 - probability)), goal, bounds=bounds, rel=rel)
-    return Answer(alone, together)
+    if not bounds:
+        return Answer(alone, Combination({}, level_with(at({}), probability), 0.0, False, ()))
+    return Answer(alone, cheapest(lambda f: level_with(at(f), probability), goal, bounds=bounds, rel=10 * rel))
 
 
 def _along(at: Callable[[Mapping[str, float]], np.ndarray], name: str, factor: float) -> np.ndarray:
     return at({name: factor})
+
+
+def level_with(paths: np.ndarray, probability: float) -> float:
+    """Return the level that at least that share of the paths reaches: the ceil(p D)-th largest outcome.
+
+    >>> level_with(np.array([1.0, 2.0, 3.0, 4.0]), 0.75)
+    2.0
+    """
+    enough = max(ceil(probability * paths.size - 1e-9), 1)
+    return float(np.sort(paths)[paths.size - enough]) if enough <= paths.size else -inf
 
 
 def scaled(
@@ -185,14 +196,12 @@ def seek(
 
     def paths(value: float) -> np.ndarray:
         if value not in known:
-            known[value] = np.sort(np.atleast_1d(np.asarray(outcome(value), dtype=float)))
+            known[value] = np.atleast_1d(np.asarray(outcome(value), dtype=float))
         return known[value]
 
     def reached(value: float, chance: float) -> float:
         """Level that the wanted share of paths reaches, less the goal."""
-        ordered = paths(value)
-        enough = max(ceil(chance * ordered.size - 1e-9), 1)
-        return float(ordered[ordered.size - enough]) - target if enough <= ordered.size else -inf
+        return level_with(paths(value), chance) - target
 
     end = _bracket(lambda value: reached(value, wanted), begin, best)
     ceiling = reached(end, wanted) + target
@@ -211,12 +220,12 @@ def seek(
 
 
 def _bracket(excess: Callable[[float], float], start: float, best: float) -> float:
-    """Return `best`, or for an open end the first doubled step that is enough (the last one when none is)."""
-    if isfinite(best):
-        return best
-    step = abs(start) or 1.0
+    """Return the first doubled step from the start that is enough; `best`, or the last step, when none is."""
+    step = (abs(start) or 1.0) * (1.0 if best > start else -1.0)
     for _ in range(60):
-        value = start + step if best > 0 else start - step
+        value = start + step
+        if not min(start, best) < value < max(start, best):
+            return best
         if excess(value) >= 0:
             break
         step *= 2
@@ -308,8 +317,8 @@ def cheapest(
     furthest = _furthest(level, low, high)
     if level(furthest) < log(target) + _log_less(rel):
         return answer(furthest, False)
-    for _ in range(50):
-        slope = _slope(level, logs, low, high)
+    for _ in range(12):
+        slope = _slope(level, logs, low, high, sqrt(rel))
         step = _least(weights, slope, log(target) - level(logs) + float(slope @ logs), low, high)
         if step is None:
             step = logs + (furthest - logs) / 2
@@ -338,11 +347,13 @@ def _furthest(level: Callable[[np.ndarray], float], low: np.ndarray, high: np.nd
     return furthest
 
 
-def _slope(level: Callable[[np.ndarray], float], logs: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Elasticities at a point, by differences that stay inside the bounds."""
+def _slope(
+    level: Callable[[np.ndarray], float], logs: np.ndarray, low: np.ndarray, high: np.ndarray, width: float
+) -> np.ndarray:
+    """Elasticities at a point, by differences over a width on either side that stay inside the bounds."""
     slope = np.zeros(len(logs))
     for i in range(len(logs)):
-        up, down = min(logs[i] + 1e-5, high[i]), max(logs[i] - 1e-5, low[i])
+        up, down = min(logs[i] + width, high[i]), max(logs[i] - width, low[i])
         if up > down:
             ends = [np.where(np.arange(len(logs)) == i, x, logs) for x in (up, down)]
             slope[i] = (level(ends[0]) - level(ends[1])) / (up - down)

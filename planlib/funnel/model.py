@@ -63,11 +63,13 @@ class Outcome:
 
     Attributes:
         intake: (1|D, T, C) people who joined by channel; referred ones are a last channel of their own.
+        channel_churn: (1|D, C) monthly share of each that leaves; None = one for everybody.
         users, sales: the two parts of the model.
         metrics: {metric id: (D, T)} in the catalogue's units.
     """
 
     intake: np.ndarray
+    channel_churn: np.ndarray | None
     users: UserPath
     sales: Sales
     metrics: Mapping[str, np.ndarray]
@@ -126,7 +128,8 @@ def run(drivers: Drivers) -> Outcome:
     found = outcomes(
         path, sold, company_gmv_cny=by_draw(drivers.company_gmv_cny), window_months=drivers.window_months
     )
-    return Outcome(path.joined_by_channel, path, sold, found)
+    own = None if channel_churn is None else np.atleast_2d(channel_churn)
+    return Outcome(path.joined_by_channel, own, path, sold, found)
 
 
 def _same_draws(guard: Guard, drivers: Drivers) -> None:

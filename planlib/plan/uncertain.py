@@ -131,7 +131,7 @@ def arguments(plan: Plan, values: Values | None = None) -> dict[str, Any]:
     at = central(plan) | dict(values or {})
     churn = _monthly(plan.users.churn, at["users.churn"])
     own = _channel_churn(plan, at, churn)
-    most = 1.0 - (churn if own is None else np.maximum(churn, own.max(axis=-1)))
+    most = 1.0 - (churn if own is None else np.maximum(churn, own.max(axis=-1) if len(own) > 1 else own.max()))
     stay = 1.0 - _monthly(plan.users.staying_active, 1.0 - np.asarray(at["users.staying_active"]))
     orders, window = repeat_orders(plan, at)
     k, cycle = referral_loop(plan, at)

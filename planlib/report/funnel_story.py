@@ -299,22 +299,24 @@ def gmv(
 
 
 def findings(
-    book: Any, verdicts: Sequence[Verdict], *, wake_needed: float | None, binds: Mapping[str, str | None] | None = None
-) -> None:
+    book: Any, verdicts: Sequence[Verdict], *, wake_needed: float | None, steady: bool = True,
+    binds: Mapping[str, str | None] | None = None,
+) -> None:  # fmt: skip
     """Record one finding for each other metric that is forecast: the goal that is missed by most.
 
     Args:
         wake_needed: monthly share of the dormant that the active rate's goal needs; None when no share is enough.
+        steady: the active rate that users tend to is recorded.
         binds: {target: the driver that binds it}.
     """
     for metric in dict.fromkeys(v["metric"] for v in verdicts if v["forecast"] is not None):
         far = farthest(verdicts, metric)
         if far and metric != "private_domain_users":
-            _finding(book, metric, far, wake_needed, binds or {})
+            _finding(book, metric, far, wake_needed, (binds or {}).get(far.get("id")), steady)
 
 
 def _finding(
-    book: Any, metric: str, far: Verdict, wake_needed: float | None, binds: Mapping[str, str | None]
+    book: Any, metric: str, far: Verdict, wake_needed: float | None, driver: str | None, steady: bool
 ) -> None:
     """Record the finding on one metric with the numbers that it quotes."""
     missed = far["shortfall"] > 0
@@ -327,7 +329,7 @@ def _finding(
         book.metric(f"{metric}_{name}_told", value, its_unit, metric=metric, method="verdict")
     values = {name: f"{metric}_{name}_told" for name in numbers if name != "goal" or said.startswith("funnel.")}
     named = {"metric": {"metric": metric}}
-    evidence, next_step = _why(book, far, missed, wake_needed, binds.get(far.get("id")))
+    evidence, next_step = _why(book, far, missed, wake_needed, driver, steady)
     book.finding(
         metric,
         status=far["status"],
@@ -343,12 +345,12 @@ def _finding(
 
 
 def _why(
-    book: Any, far: Verdict, missed: bool, wake_needed: float | None, driver: str | None
+    book: Any, far: Verdict, missed: bool, wake_needed: float | None, driver: str | None, steady: bool
 ) -> tuple[Text, Text]:
     """Return evidence and next step of a finding."""
     metric = far["metric"]
     keep = book.text("funnel.finding.keep")
-    if metric in ("mau_rate", "active_share"):
+    if metric in ("mau_rate", "active_share") and steady:
         evidence = book.text("funnel.finding.mau_why", stay="stay", wake="wake", churn="churn", steady="steady")
         if not missed:
             return evidence, keep
