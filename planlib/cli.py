@@ -35,6 +35,9 @@ Locale = Annotated[
 ]
 Scenario = Annotated[str | None, typer.Option("--scenario", help="a scenario that the plan names 情景")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="PATH=VALUE, e.g. users.churn.value=0.05 临时改一个数")]
+DataFolder = Annotated[
+    str | None, typer.Option("--data", metavar="DIR", help="data folder; else data/ 数据文件夹", show_default=False)
+]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="in place of outputs/ 输出文件夹")]
 
 
@@ -271,6 +274,49 @@ def sample(
     size = w.number(made.size_bytes / 1e6, "number", decimals=1)
     _print(w.text("cli.sample", folder=made.root.as_posix(), files=made.files, size=size, customers=customers))
     _end(w, "sample_next", folder=made.root.as_posix())
+
+
+@app.command(epilog="Example 示例: planlib load params/wechat_platform.yaml")
+def load(
+    plan: Annotated[str | None, typer.Argument(help="plan whose data.root is used 方案", show_default=False)] = None,
+    data: DataFolder = None,
+    locale: Locale = None,
+) -> None:
+    """Read new raw files into tables; files that cannot be read are set aside. 加载数据。"""
+    w = _words(locale)
+    from planlib.workbook.data_job import data_root, load_data
+
+    status = load_data(data_root(plan, data), w, _print)
+    _end(w, "load_next" if status == 0 else "load_next_aside")
+    raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib forget wmDemoAAAA0001")
+def forget(
+    person: Annotated[str, typer.Argument(metavar="ID", help="external_userid, unionid or openid 标识")],
+    data: DataFolder = None,
+    out: Out = "outputs",
+    locale: Locale = None,
+) -> None:
+    """Remove a person from raw files, tables, outputs and caches. 删除一个人的全部数据。"""
+    w = _words(locale)
+    from planlib.workbook.data_job import data_root, forget_person
+
+    forget_person(data_root(None, data), Path(out), person, w, _print)
+
+
+@app.command(epilog="Example 示例: planlib purge --before 2025-01-01")
+def purge(
+    before: Annotated[dt.datetime, typer.Option("--before", formats=["%Y-%m-%d"], help="YYYY-MM-DD 日期")],
+    data: DataFolder = None,
+    out: Out = "outputs",
+    locale: Locale = None,
+) -> None:
+    """Remove personal data of the time before a day. 删除某日之前的个人信息。"""
+    w = _words(locale)
+    from planlib.workbook.data_job import data_root, purge_before
+
+    purge_before(data_root(None, data), Path(out), before.date(), w, _print)
 
 
 @app.command(epilog="Example 示例: planlib doctor")

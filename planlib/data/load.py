@@ -27,7 +27,7 @@ LARGE = 16 * 2**20  # bytes from which on JSON is not held whole
 PIECE = 128 * 2**20
 HEAD = 2**20
 _ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-_LISTS = frozenset(
+LISTS = frozenset(
     path.removesuffix("[]") for s in SOURCES.values() for path in s.list_path.split("|") if path.endswith("[]")
 )
 
@@ -167,9 +167,8 @@ def _load(
     again = [e for e in entries.values() if e.number not in done and e.status == LOADED and emptied & set(e.rows)]
     stage.only = frozenset(emptied)
     _read(raw, stage, again, seen)
-    stage.forget(forgotten.read(root))
     old = {name: path for name, path in tables.items() if name not in emptied}
-    made = merge(stage.db, root, stage.tables, old, entries.values(), emptied)
+    made = merge(stage.db, root, stage.tables, old, entries.values(), emptied, forgotten.read(root))
     listed = {name: entry for name, entry in manifest["tables"].items() if tables and name not in made}
     listed |= {name: entry for name, entry in made.items() if entry}
     _commit(root, manifest, listed, entries.values())
@@ -378,7 +377,7 @@ def _read_large(path: Path, entry: Entry, stage: Stage, found: _Found) -> None:
             file.seek(0)
             _read_lines(path, json.loads(first), entry, stage, found)
             return
-        opened = jsonsplit.opening(head, _LISTS)
+        opened = jsonsplit.opening(head, LISTS)
         if opened is None:
             raise InputError(Problem("data_unknown", file=entry.path))
         _read_pieces(file, head, opened, entry, stage, found)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from planlib.data import store
 from planlib.data.derive import derived
 from planlib.data.engine import literal
+from planlib.data.forgotten import Forgotten
 from planlib.data.ledger import Entry
 from planlib.data.schema import LINEAGE, TABLES, Table
 from planlib.data.shape import identifiers
@@ -28,6 +29,7 @@ def merge(
     old: Mapping[str, Path],
     entries: Iterable[Entry],
     emptied: Iterable[str],
+    left_out: Forgotten,
 ) -> dict[str, dict[str, object] | None]:
     """Make the tables that change; return for each its file and number of rows, None when nothing is left.
 
@@ -38,6 +40,7 @@ def merge(
         old: tables of earlier loads that are built on.
         entries: all raw files, for their order.
         emptied: tables whose earlier rows are all left out.
+        left_out: whose rows must not come back.
     """
     _rank(db, entries)
     changed = {*staged, *emptied}
@@ -55,6 +58,8 @@ def merge(
         table = TABLES[name]
         columns = ", ".join(f'CAST("{c.name}" AS {c.kind.sql}) AS "{c.name}"' for c in table.columns)
         sql = f"SELECT {columns} FROM ({finishing[name].sql if name in finishing else f'SELECT * FROM b_{name}'})"
+        if condition := left_out.conditions(name):
+            sql = f"SELECT * FROM ({sql}) WHERE NOT ({condition})"
         made[name] = _write(db, root, table, sql)
     return made
 

@@ -70,6 +70,8 @@ class Table:
         daily: a row is due for every day (gaps are counted).
         merged: rows of one key from several payloads complete each other; else the newest row stands alone.
         derived: made from other tables at the end of a load.
+        months_kept: how long its rows are of use, for tables with personal data: the longest window that a notebook
+            looks back over. None: as long as what they tell is current.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Table:
     daily: bool = False
     merged: bool = False
     derived: bool = False
+    months_kept: int | None = None
 
     @property
     def personal(self) -> tuple[str, ...]:
@@ -88,8 +91,8 @@ class Table:
 
     @property
     def purged_on(self) -> str | None:
-        """Return the column by which old rows are purged; None where rows are current states."""
-        return self.ends or self.day
+        """Return the column by which old rows are purged; None where rows are current states or sums of a day."""
+        return None if self.daily else self.ends or self.day
 
     def column(self, name: str) -> Column:
         """Return the column `name`."""
@@ -128,16 +131,16 @@ _ALL = (
         "customers", "external_hid",
         {"external_hid": HID, "wx_type": CODE, "gender": PERSONAL, "first_add_at": TIME, "n_followers": COUNT,
          "consent_status": PERSONAL, "do_not_contact": YES, "last_seen_at": TIME},
-        day="first_add_at", ends="last_seen_at", merged=True),
+        day="first_add_at", ends="last_seen_at", merged=True, months_kept=25),
     _table(
         "follow_edges", "external_hid staff_id",
         {"external_hid": HID, "staff_id": STAFF, "added_at": TIME, "add_way": CODE, "add_way_label": TEXT,
          "state": TEXT, "channel_id": TEXT, "initiator": TEXT, "removed_at": TIME, "removed_by": TEXT,
          "is_active": YES, "last_seen_at": TIME},
-        day="added_at", ends="removed_at", merged=True),
+        day="added_at", ends="removed_at", merged=True, months_kept=25),
     _table(  # callbacks of customers who left or were removed
         "edge_events", "external_hid staff_id event at",
-        {"external_hid": HID, "staff_id": STAFF, "event": TEXT, "at": TIME}, day="at"),
+        {"external_hid": HID, "staff_id": STAFF, "event": TEXT, "at": TIME}, day="at", months_kept=25),
     _table(
         "customer_tags", "external_hid staff_id tag_id",
         {"external_hid": HID, "staff_id": STAFF, "tag_id": TEXT, "group_name": TEXT, "tag_name": TEXT,
@@ -163,16 +166,17 @@ _ALL = (
     _table(
         "sends", "msg_id",
         {"msg_id": TEXT, "campaign_id": TEXT, "kind": TEXT, "created_at": TIME, "creator": STAFF,
-         "create_type": CODE, "variant": TEXT}, day="created_at"),
+         "create_type": CODE, "variant": TEXT}, day="created_at", months_kept=13),
     _table(
         "send_tasks", "msg_id staff_id",
-        {"msg_id": TEXT, "staff_id": STAFF, "status": CODE, "sent_at": TIME}, day="sent_at"),
+        {"msg_id": TEXT, "staff_id": STAFF, "status": CODE, "sent_at": TIME}, day="sent_at", months_kept=13),
     _table(
         "send_results", "msg_id staff_id target_hid",
-        {"msg_id": TEXT, "staff_id": STAFF, "target_hid": HID, "status": CODE, "sent_at": TIME}, day="sent_at"),
+        {"msg_id": TEXT, "staff_id": STAFF, "target_hid": HID, "status": CODE, "sent_at": TIME},
+        day="sent_at", months_kept=13),
     _table(
         "moment_interactions", "msg_id person_hid kind at",
-        {"msg_id": TEXT, "person_hid": HID, "kind": TEXT, "at": TIME}, day="at"),
+        {"msg_id": TEXT, "person_hid": HID, "kind": TEXT, "at": TIME}, day="at", months_kept=13),
     # ---- staff and groups
     _table(
         "staff_daily", "date scope_id",
@@ -195,7 +199,7 @@ _ALL = (
          "reply_rate": RATE, "first_reply_s": DURATION, "satisfied_rate": RATE}, day="date", daily=True),
     _table(  # counts of SCRM exports that have no column of their own elsewhere
         "daily_counts", "date scope_id measure",
-        {"date": DATE, "scope_id": STAFF, "measure": TEXT, "value": NUMBER}, day="date", daily=True),
+        {"date": DATE, "scope_id": STAFF, "measure": TEXT, "value": NUMBER}, day="date"),
     # ---- official account
     _table(  # user_source -1: all sources, the row with cumulate_user
         "oa_followers_daily", "date user_source",
@@ -240,7 +244,7 @@ _ALL = (
          "discount_yuan": YUAN, "refund_yuan": YUAN, "order_scene": CODE, "sharer_type": CODE, "share_scene": CODE,
          "sharer_hid": HID, "source_account": TEXT, "channel_id": TEXT, "store_id": TEXT, "wx_txn_id": TEXT,
          "is_present": YES},
-        needs="created_at order_yuan", day="created_at"),
+        needs="created_at order_yuan", day="created_at", months_kept=25),
     _table(
         "order_items", "order_id sku_id",
         {"order_id": TEXT, "sku_id": TEXT, "product_id": TEXT, "title": TEXT, "qty": COUNT,
@@ -250,7 +254,7 @@ _ALL = (
         {"wx_txn_id": TEXT, "row_type": TEXT, "refund_id": TEXT, "out_trade_no": TEXT, "at": TIME,
          "openid_hid": HID, "appid": TEXT, "merchant_id": TEXT, "trade_type": TEXT, "settle_yuan": YUAN,
          "coupon_yuan": YUAN, "order_yuan": YUAN, "refund_yuan": YUAN, "refund_applied_yuan": YUAN,
-         "fee_yuan": FEE, "fee_rate": RATE, "attach": TEXT}, needs="at", day="at"),
+         "fee_yuan": FEE, "fee_rate": RATE, "attach": TEXT}, needs="at", day="at", months_kept=25),
     _table(
         "shop_daily", "date",
         {"date": DATE, "pay_gmv_yuan": YUAN, "pay_users": COUNT, "pay_orders": COUNT, "refund_yuan": YUAN,
@@ -263,21 +267,22 @@ _ALL = (
     _table(
         "touches", "person_hid at channel_id touch_type",
         {"person_hid": HID, "at": TIME, "channel_id": TEXT, "touch_type": TEXT, "campaign_id": TEXT},
-        day="at"),
+        day="at", months_kept=13),
     _table(
         "experiments", "exp_id",
         {"exp_id": TEXT, "unit": TEXT, "name": TEXT, "metric": TEXT, "start_on": DATE, "end_on": DATE}),
     _table(
         "assignments", "exp_id unit_hid",
         {"exp_id": TEXT, "unit_hid": HID, "variant": TEXT, "ratio_planned": RATE, "assigned_at": TIME,
-         "block": TEXT}, needs="variant", day="assigned_at"),
+         "block": TEXT}, needs="variant", day="assigned_at", months_kept=25),
     _table(
         "outcomes", "exp_id unit_hid metric at",
-        {"exp_id": TEXT, "unit_hid": HID, "metric": TEXT, "value": NUMBER, "at": TIME}, needs="value", day="at"),
+        {"exp_id": TEXT, "unit_hid": HID, "metric": TEXT, "value": NUMBER, "at": TIME}, needs="value",
+        day="at", months_kept=25),
     _table(  # spot checks by hand: tag, identity, sop, delivery; correct says how each came out
         "audits", "audit_kind subject_hid item checked_at",
         {"audit_kind": TEXT, "subject_hid": HID, "item": TEXT, "checked_at": TIME, "store_id": TEXT,
-         "region_id": TEXT, "correct": YES}, needs="correct", day="checked_at"),
+         "region_id": TEXT, "correct": YES}, needs="correct", day="checked_at", months_kept=13),
 )  # fmt: skip
 
 TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _ALL})

@@ -19,8 +19,6 @@ from planlib.data.sources import SOURCES, Source
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from planlib.data.forgotten import Forgotten
-
 FLUSH_BYTES = 64 * 2**20
 MAX_FLAWS = 20
 _LINE = re.compile(r"in line (\d+)")
@@ -129,12 +127,6 @@ class Stage:
         listed = ", ".join(map(str, numbers))
         for table in self._made if listed else ():
             self.db.execute(f"DELETE FROM s_{table} WHERE file_no IN ({listed})")
-
-    def forget(self, forgotten: Forgotten) -> None:
-        """Take away what must not come back."""
-        for table in self._made:
-            if condition := forgotten.conditions(table):
-                self.db.execute(f"DELETE FROM s_{table} WHERE {condition}")
 
     def rows(self) -> Iterator[tuple[str, int, int, object, object]]:
         """Yield table, file number, rows, first and last day of what is staged."""
