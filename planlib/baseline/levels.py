@@ -84,13 +84,17 @@ def not_measurable(reason: str) -> Level:
 def counted(value: float, *, n: int | None = None) -> Level:
     """Return a level that is a full count or a quotient of two: there is nothing to estimate.
 
+    Args:
+        value: the level.
+        n: how many were counted.
+
     >>> counted(48_210).low is None
     True
     """
     guard = Guard()
     number = guard.number("value", value)
     guard.done()
-    return Level(number, None, None, int(value) if n is None else n, "counted")
+    return Level(number, None, None, n, "counted")
 
 
 def share(successes: float, n: float, *, level: float = 0.95) -> Level:
@@ -270,6 +274,35 @@ def measured(form: str, sums: Mapping[str, Any], *, level: float = 0.95) -> Leve
     if "days" in sums:
         given["dispersion"] = dispersion(sums["days"]) if len(sums["days"]) else 1.0
     return _FORMS[form](**given) if form == "counted" else _FORMS[form](**given, level=level)
+
+
+def beside_goal(level: Level, op: str, goal: float, goal_high: float | None = None) -> str:
+    """Return where a measured level stands against a goal: met, missed, unclear (the interval holds it), none.
+
+    Args:
+        level: a level; one without an interval is taken as it is.
+        op: at_least, above, at_most, below, between or equals; a level equals a goal that its interval holds.
+        goal, goal_high: the goal; both ends where it is a range.
+
+    >>> beside_goal(share(60, 100), "at_least", 0.4), beside_goal(share(45, 100), "at_least", 0.4)
+    ('met', 'unclear')
+    """
+    guard = Guard()
+    guard.choice("op", op, ("at_least", "above", "at_most", "below", "between", "equals"))
+    wanted = guard.number("goal", goal)
+    top = wanted if goal_high is None else guard.number("goal_high", goal_high, low=wanted)
+    guard.done()
+    if level.value is None:
+        return "none"
+    low = level.value if level.low is None else level.low
+    high = level.value if level.high is None else level.high
+    if op == "equals":
+        return "met" if low <= wanted <= high else "missed"
+    least = wanted if op in ("at_least", "above", "between") else float("-inf")
+    most = top if op in ("at_most", "below", "between") else float("inf")
+    if least <= low and high <= most:
+        return "met"
+    return "missed" if high < least or low > most else "unclear"
 
 
 def trend(values: Sequence[float], *, season: int = 1, level: float = 0.95) -> Trend:

@@ -19,9 +19,15 @@ import numpy as np
 from planlib.data.engine import Engine
 from planlib.data.schema import TABLES
 
+ACTIVE_DAYS, DORMANT_DAYS = 30, 90  # acted within; silent for
 PERIOD_DAYS = 30  # what a metric of a month counts
 QUARTER_DAYS = 90
 YEAR_DAYS = 365
+COHORT_DAYS = 30 + 7 + 90  # the joiners of a funnel: of 90 days, and old enough for the week from day 30 on
+ORGANISATION = (
+    "region_id", "store_id", "staff_id", "listed", "active", "dormant", "bought_now", "joined", "activated", "retained",
+    "bought",
+)  # fmt: skip
 AGES = (7, 30, 60, 90, 120, 180, 270)  # days since joining at which cohorts are looked at
 AGE_SPAN = 7  # days from such a day on within which an act counts
 MONTHS = 12  # complete months that a monthly rate is taken over, at most
@@ -79,8 +85,8 @@ class Windows:
 
     as_of: dt.date
     first: dt.date
-    active_days: int = 30
-    dormant_days: int = 90
+    active_days: int = ACTIVE_DAYS
+    dormant_days: int = DORMANT_DAYS
 
     @property
     def until(self) -> dt.date:
@@ -109,7 +115,7 @@ class Windows:
             "quarter_since": self.back(QUARTER_DAYS),
             "opening_active_since": self.back(PERIOD_DAYS + active),
             "opening_dormant_before": self.back(PERIOD_DAYS + dormant),
-            "cohort_since": self.back(AGE_SPAN + 30 + 90),
+            "cohort_since": self.back(COHORT_DAYS),
             "cohort_until": self.back(AGE_SPAN + 30),
         }
         return {name: dt.datetime.combine(day, dt.time()) for name, day in days.items()}
@@ -249,7 +255,7 @@ def _of_people(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str
     staff = sum(1 for row in parts["organisation"] if row["listed"])
     left, seen = _months_left(parts["leaving"], windows)
     return {
-        "private_domain_users": {"value": listed},
+        "private_domain_users": {"value": listed, "n": listed},
         "mau_rate": {"successes": _total(states, after=("active",)), "n": listed},
         "dormant_share": {"successes": _total(states, after=("dormant",)), "n": listed},
         "reactivation_rate": {"successes": woken, "n": slept},
@@ -366,6 +372,69 @@ def _of_checks(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str
     if served:
         totals = {"successes": sum(row["satisfied"] for row in served), "n": sum(row["customers"] for row in served)}
         found["satisfaction_rate"] = totals
+    return found
+
+
+# ---- rows for tables and charts
+
+
+def extent(engine: Engine) -> list[dict[str, Any]]:
+    """Return table, rows, first and last day and days without a row, for the tables that have any."""
+    found = []
+    for name in engine.loaded:
+        day = TABLES[name].day
+        text = f"SELECT COUNT(*) AS n FROM {name} t"
+        if day:
+            text = (
+                f"SELECT COUNT(*) AS n, CAST(MIN(t.{day}) AS DATE) AS a, CAST(MAX(t.{day}) AS DATE) AS b, "
+                f"COUNT(DISTINCT CAST(t.{day} AS DATE)) AS d FROM {name} t"
+            )
+        row = engine.query(text).one()
+        first, last = row.get("a"), row.get("b")
+        gaps = (last - first).days + 1 - row["d"] if TABLES[name].daily and first else None
+        if row["n"]:
+            found.append({"table": name, "rows": row["n"], "first": first, "last": last, "missing_days": gaps})
+    return found
+
+
+def cohort_months(cohorts: Sequence[Mapping[str, Any]], windows: Windows) -> dict[str, list[Any]]:
+    """Return month of joining, people who joined, who acted at each of `AGES`, and whether all are that old."""
+    found: dict[str, list[Any]] = {"month": [], "joined": [], "retained": [], "mature": []}
+    for begin, end in pairwise(month_begins(windows)):
+        rows = [row for row in cohorts if begin <= row["joined_on"] < end]
+        found["month"].append(begin)
+        found["joined"].append(sum(row["joined"] for row in rows))
+        found["retained"].append([sum(row[f"day_{age}"] for row in rows) for age in AGES])
+        found["mature"].append([(windows.until - end).days >= age + AGE_SPAN - 1 for age in AGES])
+    return found
+
+
+def community_weeks(
+    rows: Iterable[Mapping[str, Any]], windows: Windows, *, weeks: int = 13
+) -> dict[str, dict[str, Any]]:
+    """Return owner -> members now, and by week, oldest first, the share that speaks in a day and the share that leaves.
+
+    Who left follows from totals and joiners where the source does not count it.
+    """
+    since = windows.back(7 * weeks)
+    days: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["members_total"] and row["members_active"] is not None:
+            days.setdefault(row["owner_id"], []).append(row)
+    found = {}
+    for owner, seen in days.items():
+        sums = np.zeros((4, weeks))
+        for before, row in pairwise(seen):
+            week = (row["day"] - since).days // 7
+            if 0 <= week < weeks:
+                lost = row["lost_members"]
+                if lost is None:
+                    lost = max(before["members_total"] + (row["new_members"] or 0) - row["members_total"], 0)
+                sums[:, week] += [row["members_active"], row["members_total"], lost, 1]
+        if (sums[3] > 0).all():
+            members = sums[1] / sums[3]
+            found[owner] = {"members": int(seen[-1]["members_total"]), "speaking": (sums[0] / sums[1]).tolist(),
+                            "leaving": (sums[2] / members).tolist()}  # fmt: skip
     return found
 
 

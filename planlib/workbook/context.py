@@ -89,7 +89,7 @@ class Book:
         """The plan's as-of day, else the newest day in the data, else the plan's first day; never today's clock."""
         if self.plan.data.as_of:
             return dt.date.fromisoformat(self.plan.data.as_of)
-        if table_files(self.plan.data_root):
+        if self.has_data:
             from planlib.data.baseline import period
             from planlib.data.engine import Engine
 
@@ -98,6 +98,11 @@ class Book:
             if days:
                 return days[1]
         return dt.date.fromisoformat(f"{self.plan.start}-01")
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the plan's data folder holds tidy tables."""
+        return bool(table_files(self.plan.data_root))
 
     @property
     def on_sample(self) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import strategies as s
 from numpy.testing import assert_allclose
 
 from planlib.baseline.levels import (
+    beside_goal,
     cost_per,
     count,
     counted,
@@ -84,7 +85,7 @@ def test_scale_turns_fen_into_yuan():
 
 
 def test_counted_has_no_interval():
-    assert (counted(48_210).low, counted(48_210).n, counted(12.5, n=40).n) == (None, 48_210, 40)
+    assert (counted(48_210).low, counted(48_210).n, counted(12.5, n=40).n) == (None, None, 40)
 
 
 def test_one_unit_alone_has_no_interval():
@@ -220,3 +221,22 @@ def test_ratio_does_not_depend_on_the_unit_of_money(rows, times):
     n, sx, sy, xx, xy, yy = sums
     other = ratio(n, sx, sy * times, xx, xy * times, yy * times**2, scale=1 / times)
     assert_allclose([one.value, one.low, one.high], [other.value, other.low, other.high], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "found, op, goal, high, verdict",
+    [
+        (share(500, 1000), "at_least", 0.4, None, "met"),
+        (share(500, 1000), "at_least", 0.51, None, "unclear"),
+        (share(500, 1000), "at_least", 0.6, None, "missed"),
+        (share(5, 1000), "below", 0.02, None, "met"),
+        (share(500, 1000), "at_most", 0.4, None, "missed"),
+        (share(500, 1000), "between", 0.4, 0.6, "met"),
+        (share(500, 1000), "between", 0.52, 0.6, "unclear"),
+        (share(500, 1000), "equals", 0.51, None, "met"),
+        (counted(900), "above", 1000, None, "missed"),
+        (not_measurable("no_rows"), "above", 1000, None, "none"),
+    ],
+)
+def test_a_level_beside_its_goal(found, op, goal, high, verdict):
+    assert beside_goal(found, op, goal, high) == verdict

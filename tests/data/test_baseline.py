@@ -258,7 +258,7 @@ def test_a_short_history_is_a_reason_not_a_number(tmp_path):
     with engine(tmp_path, follow_edges=edges, touches=touches) as tables:
         found = collect(tables)
     assert found.reasons["dormant_share"] == found.reasons["mau_rate"] == "history_too_short"
-    assert found.sums["private_domain_users"] == {"value": 1}
+    assert found.sums["private_domain_users"] == {"value": 1, "n": 1}
 
 
 def test_as_of_looks_back_from_that_day(brand, tmp_path):

@@ -17,6 +17,8 @@ from typing import Any
 
 import pypdf
 
+from planlib.core.metrics import catalogue
+from planlib.core.words import LOCALES, words
 from planlib.report.deck import Deck, build_deck, make_decks, read_run
 from planlib.report.deck_pages import Run
 from planlib.report.deck_tables import is_missing, month_day
@@ -249,9 +251,10 @@ def _deck_cells(run: Run, deck: Deck, page: Mapping[str, Any]) -> Iterator[float
 
 
 def _fixed_texts(run: Run, page: Mapping[str, Any]) -> list[str]:
-    """Return the texts that are names or versions, not numbers: plan title, file, hash, seed, software."""
+    """Return the texts that are names or versions, not numbers: plan title, file, hash, seed, metrics, software."""
     plan = run.plan
     fixed = [plan["file"], plan["sha256"][:16], plan["sha256"][:8], plan["scenario"] or "", *plan["title"].values()]
+    fixed += [words(locale).metric(name) for locale in LOCALES for name in catalogue()]
     for results in run.results.values():
         fixed += [str(results["seed"]), *(f"{name} {version}" for name, version in results["versions"].items())]
         fixed += results["versions"].values()

@@ -117,7 +117,7 @@ def retention(data: RetentionData, words: Words) -> Figure:
     """Left the triangle of monthly cohorts, right the measured days with the curve through them."""
     fig = b.canvas()
     _triangle(fig, data, words)
-    _curve(b.panel(fig, 548, 44, 250, 236), data, words)
+    _curve(b.panel(fig, 548, 44, 300, 240), data, words)
     return fig
 
 
@@ -174,20 +174,22 @@ def _curve(ax: Axes, data: RetentionData, words: Words) -> None:
         inside = shares <= ax.get_ylim()[1]
         ax.plot(days[known & inside], shares[known & inside], color=b.BLUE, linewidth=2, zorder=4)
         ax.plot(days[~known], shares[~known], color=b.BLUE, linewidth=1.4, linestyle=(0, (3, 2)), zorder=4)
-    notes, taken = [], b.Taken()
-    if data.curve is not None:
-        taken.add_line(ax, data.curve[0][inside], data.curve[1][inside])
-    for day, share in data.goals.items():
-        b.target(ax, day, share)
-        goal = words.text("baseline.charts.goal", goal=words.number(share, "ratio"))
-        notes.append(b.Note(day, share, ((goal, b.INK, "Medium"),), size=9))
+    labels = []
     for day, point in data.points.items():
         if point.low is not None:
             b.segment(ax, [day, day], [point.low, point.high], colour=b.BLUE, width=1.6)
         b.dot(ax, day, point.share, size=6)
-        text = words.text("baseline.charts.at_day", day=str(day), share=words.number(point.share, "ratio"))
-        notes.append(b.Note(day, point.high or point.share, ((text, b.BLUE, "Bold"),), size=9))
-    b.notes(ax, notes, taken)
+        told = words.text("baseline.charts.at_day", day=str(day), share=words.number(point.share, "ratio"))
+        over = data.curve is not None and float(np.interp(day, *data.curve)) > point.share + 0.01
+        labels.append((day, point.share, told, b.BLUE, -9.0 if over else 0.0))
+    for day, share in data.goals.items():
+        b.target(ax, day, share)
+        told = words.text("baseline.charts.goal", goal=words.number(share, "ratio"))
+        labels.append((day, share, told, b.INK, 0.0))
+    wanted = [b.to_points(ax, day, share)[1] + shift for day, share, _, _, shift in labels]
+    placed = b.spread(wanted, 13.0, 0.0, b.panel_size(ax)[1])
+    for (day, share, told, colour, shift), want, place in zip(labels, wanted, placed, strict=True):
+        b.write(ax, day, share, told, size=9, weight="Bold", colour=colour, dx=10, dy=shift + place - want)
 
 
 @b.styled
@@ -198,10 +200,11 @@ def funnel(data: FunnelData, words: Words) -> Figure:
     ax = b.panel(fig, 0, 0, b.LIVE, b.BODY, xlim=(0, b.LIVE), ylim=(b.BODY, 0))
     name, right = 132.0, b.LIVE - side - (40.0 if side else 0.0)
     top, pitch = 40.0, min(70.0, (b.BODY - 44.0) / len(data.stages))
-    longest = right - name - 210.0
+    longest = right - name - 250.0
     most = float(data.people.max()) or 1.0
     for x, key in ((right - 96, "of_joined"), (right, "interval")):
         b.write(fig, x, 12, words.text(f"baseline.charts.{key}"), size=9, weight="Medium", ha="right")
+    b.write(fig, name, 12, words.text("baseline.charts.drop"), size=9, weight="Medium")
     b.segment(ax, [0, right], [24, 24], colour=b.INK2, width=0.9)
     for i, stage in enumerate(data.stages):
         middle = top + pitch * i + 16
@@ -217,9 +220,9 @@ def funnel(data: FunnelData, words: Words) -> Figure:
             b.write(fig, right - 96, middle, share, size=10.5, weight="Medium", colour=b.INK, ha="right")
             band = f"{words.number(point.low, 'ratio')}–{words.number(point.high, 'ratio')}"
             b.write(fig, right, middle, band, size=9.5, ha="right")
-            drop = words.text("baseline.charts.lost", share=words.number(1 - point.share, "ratio"))
-            if length < longest - 90:
-                b.write(fig, name + length + 72, middle, drop, size=9, colour=b.RED)
+            before = float(data.people[i - 1])
+            drop = words.number(float(data.people[i]) / before - 1 if before else None, "ratio")
+            b.write(fig, name + length + 62, middle, drop, size=10, weight="Medium", colour=b.RED)
         b.segment(ax, [0, right], [middle + pitch / 2, middle + pitch / 2], colour=b.GRID, width=0.6, zorder=1)
     b.segment(ax, [name, name], [32, top + pitch * len(data.stages) - 12], colour=b.INK3, width=0.8)
     if side:
@@ -244,10 +247,13 @@ def _regions(fig: Figure, data: FunnelData, words: Words, left: float, top: floa
         ax.plot([low - room, high + room], [0.5, 0.5], color=b.GRID, linewidth=0.8, zorder=1)
         placed = b.spread([(s - low + room) / (high - low + 2 * room) * (width - 8) for s in shares], 36.0, 12.0,
                           width - 20.0)  # fmt: skip
-        for k, share in enumerate(shares):
+        for k in np.argsort(placed).tolist():
+            share = shares[k]
             b.dot(ax, share, 0.5, colour=b.CATEGORIES[k], size=7)
-            text = words.number(share, "ratio")
-            b.write(fig, left + placed[k], middle + 15, text, size=8.5, ha="center")
+            colour = b.CATEGORIES[k] if k != 2 else b.AMBER_TEXT
+            b.write(
+                fig, left + placed[k], middle + 15, words.number(share, "ratio"), size=8.5, colour=colour, ha="center"
+            )
 
 
 @b.styled
@@ -303,7 +309,7 @@ def stores(data: StoresData, words: Words) -> Figure:
     raw = data.raw[shown][np.isfinite(data.raw[shown])]
     low, high = min([*ends, *raw]), max([*ends, *raw])
     room = (high - low or 0.1) * 0.05
-    ax = b.panel(fig, 190, 34, 430, b.BODY - 44, xlim=(low - room, high + room), ylim=(len(shown) - 0.5, -0.5))
+    ax = b.panel(fig, 190, 34, 510, b.BODY - 44, xlim=(low - room, high + room), ylim=(len(shown) - 0.5, -0.5))
     for value in b.ticks(low, high, most=6):
         if low - room <= value <= high + room:
             ax.axvline(value, color=b.GRID, linewidth=0.8, zorder=0.5)
@@ -312,7 +318,7 @@ def stores(data: StoresData, words: Words) -> Figure:
     ax.axvline(data.total, color=b.INK, linewidth=1.2, zorder=2)
     total = words.text("baseline.charts.total")
     b.write(ax, data.total, -0.5, total, size=9, weight="Medium", colour=b.INK, ha="center", dy=22)
-    heads = (("store", 0, "left"), ("trials", 170, "right"), ("own", 690, "right"), ("pooled", 760, "right"))
+    heads = (("store", 0, "left"), ("trials", 170, "right"), ("own", 790, "right"), ("pooled", 864, "right"))
     for key, x, ha in heads:
         b.write(fig, x, 12, words.text(f"baseline.charts.{key}"), size=9, weight="Medium", ha=ha)
     for row, i in enumerate(shown):
@@ -327,13 +333,13 @@ def stores(data: StoresData, words: Words) -> Figure:
         b.write(fig, 0, y, name, size=9.5, weight="Medium", colour=b.INK)
         b.write(fig, 170, y, words.number(float(data.trials[i]), "count"), size=9.5, ha="right")
         own = words.number(None if np.isnan(data.raw[i]) else float(data.raw[i]), "ratio")
-        b.write(fig, 690, y, own, size=9.5, ha="right")
+        b.write(fig, 790, y, own, size=9.5, ha="right")
         b.write(
-            fig, 760, y, words.number(float(data.share[i]), "ratio"), size=9.5, weight="Bold", colour=b.INK, ha="right"
+            fig, 864, y, words.number(float(data.share[i]), "ratio"), size=9.5, weight="Bold", colour=b.INK, ha="right"
         )
         if data.beyond[i]:
-            key = "above" if data.beyond[i] > 0 else "below"
-            b.write(fig, 774, y, words.text(f"baseline.charts.{key}"), size=9, weight="Medium", colour=colour)
+            said = words.text(f"baseline.charts.{'above' if data.beyond[i] > 0 else 'below'}")
+            b.write(ax, float(data.high[i]), row, said, size=9, weight="Medium", colour=colour, dx=8)
     return fig
 
 
