@@ -66,7 +66,7 @@ def clock_time(brand: Brand, lively: np.ndarray) -> np.ndarray:
 
 def bgnbd_alpha(brand: Brand) -> float:
     """Return the scale at which the stated share of first buyers buys again within a year."""
-    kept = (1 - brand.figures["repurchase_rate"]) ** (1 / brand.figures["bgnbd_r"])
+    kept = (1 - brand.figures["repurchase_rate_365"]) ** (1 / brand.figures["bgnbd_r"])
     return REPURCHASE_DAYS * kept / (1 - kept)
 
 
@@ -127,7 +127,7 @@ def make_orders(brand: Brand, people: People, seed: int) -> Orders:
         "gamma_q": figures["gamma_q"],
         "gamma_v": v,
         "aov": figures["aov"],
-        "repurchase_rate_365": figures["repurchase_rate"],
+        "repurchase_rate_365": figures["repurchase_rate_365"],
         "repurchase_rate": _repeats_so_far(brand, people, customer, at, is_unpaid),
         "refund_share": figures["refund_share"],
     }

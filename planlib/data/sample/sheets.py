@@ -174,7 +174,7 @@ def write_trials(raw: Raw, brand: Brand, people: People, trials: list[Trial]) ->
                      b"\n")
                 for metric, values in trial.outcomes.items())  # fmt: skip
         raw.blocks(brand.days, f"outcomes_{spec['id']}.csv", _headed("exp_id,unit_id,metric,value,at", body))
-    _lines(raw, brand.days, "experiments.csv", lines)
+    _lines(raw, brand.days, "experiment_list.csv", lines)
 
 
 def write_audits(raw: Raw, brand: Brand, people: People, seed: int) -> dict[str, Any]:
