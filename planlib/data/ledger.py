@@ -117,20 +117,17 @@ def fingerprint(path: Path) -> tuple[str, bool]:
 def reader_version() -> str:
     """Return a hash of the code that reads: tables that other code made are made again."""
     folder = resources.files("planlib") / "data"
-    parts = [folder, folder / "sources"]
-    names = sorted(f"{p.name}/{f.name}" for p in parts for f in p.iterdir() if f.name.endswith((".py", ".yaml")))
+    sources = sorted((file for file in (folder / "sources").iterdir() if file.name.endswith(".py")), key=str)
     digest = hashlib.sha256()
-    for name in names:
-        room, _, file = name.partition("/")
-        if room == "sources" or file in _READING:
-            place = folder / "sources" if room == "sources" else folder
-            digest.update((place / file).read_bytes())
+    for file in [*(folder / name for name in _READING), *sources]:
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-_READING = frozenset(
-    {"schema.py", "fields.py", "shape.py", "payload.py", "sheet.py", "derive.py", "ids.py", "stage.py", "merge.py"}
-)
+_READING = (
+    "codes.yaml", "derive.py", "fields.py", "headers.yaml", "ids.py", "merge.py", "payload.py", "schema.py", "shape.py",
+    "sheet.py", "stage.py",
+)  # fmt: skip
 
 
 def iso(moment: dt.datetime) -> str:

@@ -19,8 +19,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 @cache
 def yaml_of(name: str) -> dict:
-    """Return one of this folder's data files, `headers` or `codes`."""
+    """Return `headers.yaml` or `codes.yaml`."""
     import yaml
 
-    text = (resources.files("planlib") / "data" / "sources" / f"{name}.yaml").read_text(encoding="utf-8")
+    text = (resources.files("planlib") / "data" / f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
