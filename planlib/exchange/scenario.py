@@ -146,8 +146,9 @@ class _Laid:
             if typed.is_new and row is None:
                 changed.append(key)
             elif not same(old, current) and not same(value, current):
-                given = {"before": _shown(old), "plan": _shown(current), "file": self.now.file}
-                self.problems.append(Problem("cell_conflict", self.shown, typed.cells[key], None, value, given))
+                told = {"before": _shown(old), "plan": _shown(current), "file": self.now.file}
+                place = typed.cells[key]
+                self.problems.append(Problem("cell_conflict", self.shown, place, given=value, values=told))
             elif not same(value, current):
                 changed.append(key)
         return changed

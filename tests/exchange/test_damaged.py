@@ -120,7 +120,7 @@ def test_deleted_rows_count_as_unchanged_and_are_told(home):
     found, told = opened(book.save())
     assert found.changes == ()
     assert told[0] == (
-        "Sheet Targets: 3 rows are gone and count as unchanged: w-brand-search, w-nps-target, w-users-six-months"
+        "Sheet Targets: rows that are gone count as unchanged (3): w-brand-search, w-nps-target, w-users-six-months"
     )
 
 

@@ -71,7 +71,7 @@ def test_every_cell_for_typing_of_the_targets(home):
     stayed = sum(t.stage == "referral" for t in plan.targets)
     assert len(found.changes) == 5 * len(plan.targets) - stayed
     ranges = sum(_others(target)[0] == "between" for target in plan.targets)
-    assert f"{6 * len(plan.targets) + ranges - stayed} cells changed" in told[-1]
+    assert f"{6 * len(plan.targets) + ranges - stayed}): Targets!" in told[-1]
 
 
 def test_a_month_that_is_typed_stays_and_an_emptied_one_is_reckoned_again(home):
@@ -96,12 +96,12 @@ def test_a_month_that_is_typed_stays_and_an_emptied_one_is_reckoned_again(home):
 
 
 def test_a_first_ladder_makes_the_section(home):
-    path, _ = edited(quick(W), ("Ladder", "private_domain_users", "2027-04", 300_000),
-                     ("Ladder", "brand_mentions", "Shape", "S-shaped"),
-                     ("Ladder", "brand_mentions", "Reason for the change", "slow start"))  # fmt: skip
+    path, _ = edited(quick(), ("Ladder", "private_domain_users", "2027-04", 300_000),
+                     ("Ladder", "brand_search_volume", "Shape", "S-shaped"),
+                     ("Ladder", "brand_search_volume", "Reason for the change", "slow start"))  # fmt: skip
     found, _ = opened(path)
     assert found.ladders["private_domain_users"].rungs == {4: 300_000}
-    assert (found.ladders["brand_mentions"].shape, found.ladders["brand_mentions"].why) == ("s_curve", "slow start")
+    assert (found.ladders["brand_search_volume"].shape, found.ladders["brand_search_volume"].why) == ("s_curve", "slow start")
 
 
 def test_a_rung_that_turns_back_is_told_at_its_cell(home):
