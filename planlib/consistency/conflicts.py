@@ -145,6 +145,7 @@ class Analysis:
         self.plan = plan
         self.plan_system: PlanSystem = plan_system(view, plan)
         self._view = view
+        self._places = {rule.id: place for place, rule in enumerate(self.plan_system.rules)}
         self._chains: dict[str, Chain] = {}
 
     @cached_property
@@ -159,12 +160,13 @@ class Analysis:
     def _found(self) -> tuple[tuple[Conflict, ...], tuple[tuple[Rule, ...], ...], bool]:
         if self._read.feasible():
             return (), (), True
-        known, found = self.plan_system.by_id, self._read.enumerate(at_most=AT_MOST)
-        corrections = tuple(tuple(self._in_order([known[id] for id in ids])) for ids in found.corrections)
+        found = self._read.enumerate(at_most=AT_MOST)
+        known = {rule.id: rule for rule in self.plan_system.rules}
+        corrections = tuple(self._in_order(known[id] for id in ids) for ids in found.corrections)
         return self._sorted(self._conflict(ids) for ids in found.conflicts), corrections, found.complete
 
     def _conflict(self, ids: Collection[str]) -> Conflict:
-        rules = self._in_order(self.plan_system.by_id[id] for id in ids)
+        rules = self._in_order(self.plan_system.rules[self._places[id]] for id in ids)
         certain = all(rule.firm for rule in rules) and not self._best.feasible(ids)
         return Conflict(rules, CONTRADICTION if certain else STRAIN)
 
@@ -208,7 +210,7 @@ class Analysis:
         return self._found[2]
 
     def _place(self, rule: Rule) -> int:
-        return self.plan_system.rules.index(rule)
+        return self._places[rule.id]
 
     def _in_order(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         """Sort members: a target that asks for something first, then amounts, then quotients."""

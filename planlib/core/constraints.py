@@ -15,6 +15,7 @@ import numpy as np
 from planlib.core.errors import InputError, Problem
 
 SENSES = ("<=", ">=", "=")
+_EXACT = 1e-9  # by how much a row may be missed
 _OPTIONS = {
     "output_flag": False,
     "presolve": "off",
@@ -113,24 +114,50 @@ class System:
         if not self.feasible(()):
             raise InputError(Problem("background_infeasible", field="rows"))
         self.feasible(rules)
-        return self._shrunk(rules)
+        return self._shrunk(rules, [])
 
-    def _shrunk(self, rules: Sequence[str]) -> tuple[str, ...]:
-        """Return a smallest conflict inside rules that the last answer found infeasible."""
+    def _shrunk(self, rules: Sequence[str], broken: list[frozenset[str]]) -> tuple[str, ...]:
+        """Return a smallest conflict inside rules that the last answer found infeasible.
+
+        Args:
+            broken: for answers found before, the rules that each breaks: any others can hold and need not be solved
+                again. Answers found here are added.
+        """
         kept = self._blamed(rules)
-        if kept != tuple(rules) and self.feasible(kept):  # the ray was not exact: fall back on all
-            kept = tuple(rules)
         for rule in reversed(kept):
             rest = tuple(other for other in kept if other != rule)
-            if rule in kept and not self.feasible(rest):
-                blamed = self._blamed(rest)
-                kept = rest if blamed == rest or self.feasible(blamed) else blamed
+            if rule not in kept or any(rules.isdisjoint(rest) for rules in broken):
+                continue
+            if self.feasible(rest):
+                broken.append(self._broken())
+            else:
+                kept = self._blamed(rest)
         return kept
 
     def _blamed(self, rules: Sequence[str]) -> tuple[str, ...]:
-        """Return those of the rules that the proof of infeasibility uses, all of them where it uses none."""
-        ray = self._in_ray()
-        return tuple(rule for rule in rules if rule in ray) or tuple(rules)
+        """Return those of the rules that the proof of infeasibility uses, all of them where it is not exact."""
+        ray = self.proof() * self._scale
+        if not self._nonnegative:
+            used = {self.rows[index].rule for index in np.flatnonzero(np.abs(ray) > 1e-12)}
+            found = tuple(rule for rule in rules if rule in used)
+            return found if found and not self.feasible(found) else tuple(rules)
+        used = np.abs(ray) > 1e-12 * np.abs(ray).max(initial=0.0)
+        weights = np.where(used, ray, 0.0)
+        for sign in (1.0, -1.0):
+            y = sign * weights
+            bound = np.where(y > 0, self._low, self._high)
+            sums = np.bincount(self._index, self._coef * y[self._row_of], len(self.variables))
+            least = float((y[used] * bound[used]).sum())
+            if math.isfinite(least) and least > _EXACT and sums.max(initial=0.0) <= _EXACT * least:
+                named = {self.rows[index].rule for index in np.flatnonzero(used)}
+                return tuple(rule for rule in rules if rule in named)
+        return tuple(rules)
+
+    def _broken(self) -> frozenset[str]:
+        """Return the rules that the last answer does not meet."""
+        reached = np.bincount(self._row_of, self._coef * self._point()[self._index], len(self.rows))
+        missed = np.flatnonzero((reached < self._low - _EXACT) | (reached > self._high + _EXACT))
+        return frozenset(self.rows[index].rule for index in missed if self.rows[index].rule is not None)
 
     def enumerate(self, *, at_most: int = 1000) -> Conflicts:
         """Return every minimal conflict set and every minimal correction set.
@@ -146,15 +173,16 @@ class System:
             raise InputError(Problem("background_infeasible", field="rows"))
         bit = {rule: 1 << index for index, rule in enumerate(self.rules)}
         bad: list[tuple[str, ...]] = []
-        good: set[int] = set()
+        good: dict[int, frozenset[str]] = {}
+        broken: list[frozenset[str]] = []
         open_sets = [0]
         while open_sets and len(open_sets) + len(good) <= at_most:
             removed = open_sets.pop()
             rest = tuple(rule for rule in self.rules if not removed & bit[rule])
             if self.feasible(rest):
-                good.add(removed)
+                good[removed] = frozenset(rule for rule in self.rules if removed & bit[rule])
                 continue
-            conflict = self._shrunk(rest)
+            conflict = self._shrunk(rest, broken)
             bad.append(conflict)
             members = [bit[rule] for rule in conflict]
             reaching = sum(members)
@@ -163,8 +191,7 @@ class System:
             longer = {mask | member for mask in missed for member in members}
             new = [mask for mask in longer if not any(known & mask == known for known in hit)]
             open_sets = [mask for mask in open_sets if mask & reaching] + new
-        corrections = (frozenset(rule for rule in self.rules if mask & bit[rule]) for mask in good)
-        return Conflicts(_sorted(map(frozenset, bad)), _sorted(corrections), not open_sets)
+        return Conflicts(_sorted(map(frozenset, bad)), _sorted(good.values()), not open_sets)
 
     def maximise(self, variable: str, *, under: Collection[str] | None = None) -> float:
         """Return the largest value of a variable under these rules; inf when nothing limits it, nan when none fits."""
@@ -291,13 +318,6 @@ class System:
 
         self._model.run()
         return self._model.getModelStatus() != highspy.HighsModelStatus.kInfeasible
-
-    def _in_ray(self) -> set[str | None]:
-        """Return the rules that the proof of infeasibility uses."""
-        _, has_ray, ray = self._model.getDualRay()
-        if not has_ray:
-            return set()
-        return {self.rows[index].rule for index in np.flatnonzero(np.abs(np.asarray(ray)) > 1e-12)}
 
     def _enable(self, rules: Collection[str]) -> None:
         wanted = set(rules)

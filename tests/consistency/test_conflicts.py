@@ -155,8 +155,14 @@ def test_nobody_is_no_answer(tiny):
 
 
 # ---- single changes, put back into the plan
-@pytest.mark.parametrize("churn", [NO_CHURN, {"value": 0.05, "period": "month", "source": "W2.3"},
-                                   {"value": 0.3, "period": "year", "applied": "after_adds", "source": "W2.3"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "churn",
+    [
+        NO_CHURN,
+        {"value": 0.05, "period": "month", "source": "W2.3"},
+        {"value": 0.3, "period": "year", "applied": "after_adds", "source": "W2.3"},
+    ],
+)
 def test_each_single_change_is_enough(tiny, churn):
     given = {"targets": [GOAL, FLOW], "channels": [CHANNEL], "users__churn": churn}
     analysis = analysis_of(tiny(**given))

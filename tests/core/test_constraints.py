@@ -96,6 +96,37 @@ def test_enumeration_equals_brute_force(seed):
     assert (set(found.conflicts), set(found.corrections)) == (conflicts, corrections)
 
 
+def test_sizes_of_variables_change_no_answer():
+    """A user counts in millions, an operator in tens; the rows say the same."""
+    system = System(PLAN, sizes={"users": 1e6, "adds": 1e5, "operators": 10.0})
+    assert system.enumerate() == System(PLAN).enumerate()
+    assert system.maximise("users", under=["50k a month"]) == pytest.approx(300_000)
+    assert system.values()["adds"] == pytest.approx(50_000)
+
+
+def test_multipliers_say_what_an_optimum_rests_on():
+    """300,000 = 6 x 50,000: one more a month would bring six."""
+    system = System(PLAN, sizes={"users": 1e6, "adds": 1e5})
+    most = system.maximise("users", under=["50k a month"])
+    weights = system.multipliers()
+    assert weights[1] == pytest.approx(6)
+    assert sum(w * row.rhs for w, row in zip(weights, PLAN, strict=True)) == pytest.approx(most)
+
+
+def test_a_row_can_be_written_anew():
+    system = System(PLAN, sizes={"users": 1e6})
+    assert not system.feasible(["million by 6", "50k a month"])
+    system.rewrite(1, Row(None, {"adds": 1}, "<=", 2e5))
+    assert system.feasible(["million by 6", "50k a month"])
+    assert system.maximise("users", under=["50k a month"]) == pytest.approx(1.2e6)
+
+
+def test_the_proof_names_the_rows_it_uses():
+    system = System(PLAN)
+    assert not system.feasible(["million by 6", "50k a month", "team of 50"])
+    assert np.flatnonzero(np.abs(system.proof()) > 1e-12).tolist() == [0, 1, 4]
+
+
 def test_smallest_that_fits_brackets_and_gives_up():
     assert smallest_that_fits(lambda x: x * x >= 2, 0, 2) == pytest.approx(math.sqrt(2))
     assert smallest_that_fits(lambda x: x >= 0, 0, 2) == 0
