@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from planlib.data.engine import Engine
+from planlib.data.quality import Quality
 from planlib.data.schema import TABLES
 
 ACTIVE_DAYS, DORMANT_DAYS = 30, 90  # acted within; silent for
@@ -45,6 +46,7 @@ _COHORT_METRICS = {
     "retention_d90": ("day_90", 90 + AGE_SPAN),
     "conversion_rate": ("ordered_30", 31),
 }
+_SCORED = {"data_completeness": "completeness", "data_timeliness": "timeliness"}
 _SUMS = ("orders", "fen", "orders_orders", "orders_fen", "fen_fen")
 
 
@@ -193,25 +195,25 @@ def _first_day(engine: Engine, firsts: Sequence[dt.date]) -> dt.date | None:
     return min((day for day in days if day), default=min(firsts, default=None))
 
 
-def collect(engine: Engine, *, as_of: dt.date | None = None, quality: Mapping[str, float] | None = None) -> Collected:
+def collect(engine: Engine, *, as_of: dt.date | None = None, quality: Quality | None = None) -> Collected:
     """Ask the tables every question of the baseline.
 
     Args:
         engine: the tables.
         as_of: the last day, in place of the newest in the data.
-        quality: completeness and timeliness as the quality report gives them, by metric.
+        quality: the quality report, which tells completeness and timeliness.
     """
     days = period(engine, as_of=as_of)
     rows = {name: engine.rows(name) for name in engine.loaded}
     if days is None:
-        return Collected(None, {}, {m.metric: _reason(m, rows, 0) for m in measures().values()}, rows)
+        return Collected(None, {}, {m.metric: _reason(m, rows, 0) or "no_rows" for m in measures().values()}, rows)
     windows = Windows(days[1], days[0])
     parameters = windows.parameters()
     for name in ("people", "sold", "acted", "bought"):
         engine.keep(name, parameters)
     parts: dict[str, Any] = {name: engine.query(name, parameters).rows() for name in _TEXTS}
     parts["leaving"] = engine.query("leaving", parameters).arrays()
-    found = _sums(parts, windows) | {name: {"value": value} for name, value in (quality or {}).items()}
+    found = _sums(parts, windows) | _of_quality(quality)
     sums, reasons = {}, {}
     for metric, measure in measures().items():
         reason = _reason(measure, rows, windows.history)
@@ -375,26 +377,12 @@ def _of_checks(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str
     return found
 
 
+def _of_quality(quality: Quality | None) -> dict[str, dict[str, Any]]:
+    scores = [(metric, quality.score(name)) for metric, name in _SCORED.items()] if quality else []
+    return {metric: {"value": score.value, "n": score.n} for metric, score in scores if score.value is not None}
+
+
 # ---- rows for tables and charts
-
-
-def extent(engine: Engine) -> list[dict[str, Any]]:
-    """Return table, rows, first and last day and days without a row, for the tables that have any."""
-    found = []
-    for name in engine.loaded:
-        day = TABLES[name].day
-        text = f"SELECT COUNT(*) AS n FROM {name} t"
-        if day:
-            text = (
-                f"SELECT COUNT(*) AS n, CAST(MIN(t.{day}) AS DATE) AS a, CAST(MAX(t.{day}) AS DATE) AS b, "
-                f"COUNT(DISTINCT CAST(t.{day} AS DATE)) AS d FROM {name} t"
-            )
-        row = engine.query(text).one()
-        first, last = row.get("a"), row.get("b")
-        gaps = (last - first).days + 1 - row["d"] if TABLES[name].daily and first else None
-        if row["n"]:
-            found.append({"table": name, "rows": row["n"], "first": first, "last": last, "missing_days": gaps})
-    return found
 
 
 def cohort_months(cohorts: Sequence[Mapping[str, Any]], windows: Windows) -> dict[str, list[Any]]:

@@ -25,6 +25,10 @@ SCORECARD_UNITS = {
     "trend": "words:baseline.trend", "goal": "@unit", "verdict": "words:baseline.verdict",
     "reading": "words:baseline.reading_of",
 }  # fmt: skip
+QUALITY_UNITS = {
+    "table": "words:data.tables", "rows": "count", "first": "text", "last": "text", "days_missing": "count",
+    "completeness": "ratio", "timeliness": "ratio",
+}  # fmt: skip
 MISSING_UNITS = {
     "metric": "metric", "reason": "words:baseline.reason", "export": "words:baseline.export",
     "owner": "words:baseline.owner", "targets": "count", "effect": "relative_change",
@@ -247,16 +251,23 @@ def stores(book: Any, league: Any) -> Text:
     return book.text(f"baseline.say.{kind}", **values)
 
 
-def quality(book: Any, tables: Sequence[Row]) -> Text:
-    """Record how much data there is; return the heading."""
-    if not tables:
+def quality(book: Any, found: Any) -> Text:
+    """Record how far the data can be relied on; return the heading.
+
+    Args:
+        found: `planlib.data.quality.Quality`; None without data.
+    """
+    if found is None or not found.tables:
         return book.text("baseline.say.quality_none")
-    book.metric("tables", len(tables), "count", method="count")
-    book.metric("table_rows", sum(row["rows"] for row in tables), "count", method="count")
+    book.metric("tables", len(found.tables), "count", method="count")
+    book.metric("table_rows", sum(table.rows for table in found.tables), "count", method="count")
     values = {"tables": "tables", "rows": "table_rows"}
-    as_of = {"date": book.as_of.isoformat()}
-    columns = ("table", "rows", "first", "last", "missing_days")
-    _page(book, "baseline_quality", "quality", table=("tables", columns), strong="rows", as_of=as_of, **values)
+    known = [name for name in ("completeness", "timeliness") if found.score(name).value is not None]
+    for name in known:
+        book.metric(name, found.score(name).value, "ratio", method="count", n=found.score(name).n)
+    columns = tuple(QUALITY_UNITS)
+    kind, said = ("quality", dict(zip(known, known, strict=True))) if len(known) == 2 else ("quality_rows", values)
+    _page(book, "baseline_quality", kind, like="quality", table=("tables", columns), strong="completeness", **said)
     return book.text("baseline.say.quality", **values)
 
 
