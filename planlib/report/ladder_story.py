@@ -23,6 +23,7 @@ Text = dict[str, Any]
 Verdict = Mapping[str, Any]
 
 _USERS = "private_domain_users"
+_ROUNDING = 1e-4  # of the ladder's highest level: a gap below it comes of whole rungs
 _CHANGES = ("relative_change", "multiple", "points")
 LADDER_COLUMNS = (
     *("ladder", "metric", "scope", "unit", "month", "value", "kind", "path"),
@@ -107,6 +108,11 @@ def ladder_rows(ladder: Ladder, data: LadderData) -> list[dict[str, Any]]:
     ]
 
 
+def moves_in(unit: str) -> str:
+    """Return the unit of a difference."""
+    return "points" if unit in ("ratio", "relative_change") else unit
+
+
 def quarter_rows(ladder: Ladder, quarters: Iterable[Any], start: str) -> list[dict[str, Any]]:
     """Return one row for each quarter of `planlib.funnel.ladder.quarters`."""
     year = int(start[:4])
@@ -172,17 +178,16 @@ def _standing(
 ) -> tuple[str, dict[str, Any], Text | None]:
     """Return the outcome, what its sentence takes, and the reading."""
     rise = None if data.steps is None else float(np.max(-data.steps if data.falls else data.steps))
+    unit = moves_in(main.unit)
     if rise is not None:
-        unit = "points" if main.unit == "ratio" else main.unit
         book.metric("ladder_step", rise, unit, metric=main.metric, method="largest_step")
     if data.forecast is None or np.isnan(data.forecast).any():
         if rise is None:
             return "alone", dict(told), book.text("ladder.reading.amounts")
         return "alone", dict(told), book.text("ladder.reading.step", step="ladder_step")
     short = (data.forecast - data.values) * (1 if data.falls else -1)
-    slack = 1e-9 * max(float(np.abs(data.values).max()), 1e-300)
+    slack = _ROUNDING * float(np.abs(data.values).max())
     late = np.flatnonzero(short > slack)
-    unit = "points" if main.unit == "ratio" else main.unit
     if late.size == 0:
         book.metric("ladder_lead", float(-short[-1]), unit, method="forecast_less_ladder")
         return "ahead", {"metric": told["metric"], "lead": "ladder_lead"}, book.text("ladder.reading.ahead")

@@ -15,10 +15,12 @@ from matplotlib.patches import Rectangle
 from planlib.core.words import Words
 from planlib.report.charts import base as b
 
+_SHARES = ("ratio", "relative_change")  # written as per cent, their differences as points
 _ROW = 20.0
 _TABLE = 246.0  # top of the table below the bars
 _SIZE = 9.0
-_BOX, _GAP, _TALL = 126.0, 21.0, 37.0
+_BOX, _GAP, _TALL, _LINE = 126.0, 21.0, 37.0, 13.0
+_EDGE = 1.0  # room for the outline of a box at the page's margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def ladder(data: LadderData, words: Words) -> Figure:
     ax = b.panel(fig, left, 34, b.LIVE - left, 172)
     tops = [x for x in (data.values, data.forecast, data.high) if x is not None]
     b.month_axis(ax, data.start, months, words)
-    b.value_axis(ax, max(float(np.nanmax(x)) for x in tops) * 1.04, data.unit, words, head_dy=22, most=5)
+    unit = "ratio" if data.unit in _SHARES else data.unit
+    highest, lowest = (float(end([end(x[np.isfinite(x)], initial=0.0) for x in tops])) for end in (np.max, np.min))
+    b.value_axis(ax, highest, unit, words, lowest=lowest, head_dy=22, most=5)
     b.stage_shading(ax, [b.Span(words.pick(name), first, last) for name, first, last in data.stages if first <= months])
     taken = b.Taken()
     if data.forecast is not None:
@@ -165,7 +169,9 @@ def _table(ax: Axes, data: LadderData, rows: Sequence[tuple[str, np.ndarray, str
         for month in shown:
             bad = kind == "gap" and (values[month - 1] > 0 if data.falls else values[month - 1] < 0)
             style = {"weight": "Medium", "colour": b.RED} if bad else {"colour": b.INK}
-            b.write(ax, month, index + 0.5, written[index][month - 1], size=size, ha="center", **style)
+            text = written[index][month - 1]
+            over = b.width_of(text, size, "Medium") / 2 - (months - month + 0.5) * pitch
+            b.write(ax, month, index + 0.5, text, size=size, ha="center", dx=-max(over, 0.0), **style)
 
 
 def _widest(written: Sequence[Sequence[str]], size: float) -> float:
@@ -175,7 +181,7 @@ def _widest(written: Sequence[Sequence[str]], size: float) -> float:
 def _number(value: float, unit: str, kind: str, words: Words) -> str:
     if not np.isfinite(value):
         return words.number(None, unit)
-    unit = "points" if unit == "ratio" and kind != "plain" else unit
+    unit = "points" if unit in _SHARES and kind != "plain" else unit
     return words.number(float(value), unit, signed=kind == "gap")
 
 
@@ -193,22 +199,24 @@ def tree(nodes: Sequence[TreeNode], words: Words) -> Figure:
     """Draw the tree from the goal on the left to the drivers on the right: each figure now and as needed."""
     fig = b.canvas()
     deepest = max(node.depth for node in nodes)
-    wide = (b.LIVE - _GAP * deepest) / (deepest + 1)
-    wide = min(wide, _BOX)
-    pitch = (b.LIVE - wide) / max(deepest, 1)
-    heights = _heights(nodes)
+    wide = min((b.LIVE - 2 * _EDGE - _GAP * deepest) / (deepest + 1), _BOX)
+    pitch = (b.LIVE - 2 * _EDGE - wide) / max(deepest, 1)
+    heights, step = _heights(nodes)
     ax = b.panel(fig, 0, 0, b.LIVE, b.BODY, xlim=(0, b.LIVE), ylim=(b.BODY, 0))
-    place = {node.metric: (node.depth * pitch, y) for node, y in zip(nodes, heights, strict=True)}
+    place = {node.metric: (_EDGE + node.depth * pitch, y) for node, y in zip(nodes, heights, strict=True)}
     for node in nodes:
         if node.parent:
             _branch(ax, place[node.parent], place[node.metric], wide)
     for node in nodes:
-        _box(ax, node, *place[node.metric], wide, words)
+        _box(ax, node, *place[node.metric], wide, words, third=step >= _TALL + _LINE + 3)
     return fig
 
 
-def _heights(nodes: Sequence[TreeNode]) -> np.ndarray:
-    """Middle of each box: leaves spread evenly from top to bottom, a parent between its first and last child."""
+def _heights(nodes: Sequence[TreeNode]) -> tuple[np.ndarray, float]:
+    """Middle of each box, and the distance of leaves.
+
+    Leaves are spread evenly from top to bottom, a parent stands between its first and last child.
+    """
     below: dict[str, list[int]] = {}
     for index, node in enumerate(nodes):
         below.setdefault(node.parent, []).append(index)
@@ -219,7 +227,7 @@ def _heights(nodes: Sequence[TreeNode]) -> np.ndarray:
     for index in sorted(set(range(len(nodes))) - set(leaves), key=lambda i: -nodes[i].depth):
         children = middle[below[nodes[index].metric]]
         middle[index] = (children.min() + children.max()) / 2
-    return middle
+    return middle, step
 
 
 def _branch(ax: Axes, parent: tuple[float, float], child: tuple[float, float], wide: float) -> None:
@@ -228,19 +236,24 @@ def _branch(ax: Axes, parent: tuple[float, float], child: tuple[float, float], w
     b.segment(ax, xs, ys, colour=b.INK3, width=0.8, zorder=1)
 
 
-def _box(ax: Axes, node: TreeNode, x: float, y: float, wide: float, words: Words) -> None:
-    moved = node.needed is not None and not np.isclose(node.needed, node.now)
+def _box(ax: Axes, node: TreeNode, x: float, y: float, wide: float, words: Words, *, third: bool) -> None:
+    """Draw one figure: its name, now and as needed, and the target of its own that it misses where there is room."""
     far = node.red or not node.reachable
+    own = "" if node.goal is None else words.text("ladder.chart.own", goal=words.number(node.goal, node.unit))
+    third = third and node.red and bool(node.parent) and node.needed is not None and bool(own)
+    tall = _TALL + (_LINE if third else 0.0)
+    top = y - tall / 2
     style: dict[str, Any] = {"facecolor": b.MISSING_FILL if far else b.PANEL, "edgecolor": b.RED if far else b.RULE}
-    ax.add_patch(Rectangle((x, y - _TALL / 2), wide, _TALL, linewidth=1.2 if far else 0.8, zorder=2, **style))
+    ax.add_patch(Rectangle((x, top), wide, tall, linewidth=1.2 if far else 0.8, zorder=2, **style))
     name = words.metric(node.metric)
     size = next((s for s in (9.0, 8.5) if b.width_of(name, s, "Medium") <= wide - 10), 8.5)
-    b.write(ax, x + 6, y - 9, name, size=size, weight="Medium", colour=b.INK)
-    now = words.number(node.now, node.unit)
-    if node.needed is None:
-        own = "" if node.goal is None else words.text("ladder.chart.own", goal=words.number(node.goal, node.unit))
-        b.write(ax, x + 6, y + 9, now, size=9.5, weight="Bold", colour=b.RED if node.red else b.INK2)
-        b.write(ax, x + wide - 6, y + 9, own, size=8.5, ha="right")
-        return
-    text = f"{now} → {words.number(node.needed, node.unit)}" if moved else now
-    b.write(ax, x + 6, y + 9, text, size=9.5, weight="Bold", colour=b.RED if node.red else b.BLUE if moved else b.INK)
+    b.write(ax, x + 6, top + 10, name, size=size, weight="Medium", colour=b.INK)
+    text, colour = words.number(node.now, node.unit), b.RED if node.red else b.INK2
+    if node.needed is not None and not np.isclose(node.needed, node.now):
+        text = f"{text} → {words.number(node.needed, node.unit)}"
+        colour = b.RED if node.red else b.BLUE
+    b.write(ax, x + 6, top + 27, text, size=9.5, weight="Bold", colour=colour)
+    if node.needed is None and own:
+        b.write(ax, x + wide - 6, top + 27, own, size=8.5, ha="right")
+    if third:
+        b.write(ax, x + 6, top + 41, own, size=8.5, colour=b.RED)
