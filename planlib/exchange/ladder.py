@@ -69,6 +69,7 @@ def _remark(ladder: Ladder, w: Words) -> str:
         told = ladder.problems[0]
         key = f"errors.{told.code}.allowed"
         values = {name: told.values[name] for name in w.placeholders(key)}
+        values |= {"metric": w.metric(ladder.metric)} if "metric" in values else {}
         return w.text("exchange.note_ladder.none", why=w.text(key, **values))
     return w.text("exchange.note_ladder.adds_up" if ladder.adds_up else "exchange.note_ladder.level")
 

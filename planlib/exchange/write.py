@@ -255,10 +255,12 @@ class _Drawing:
             rule = DataValidation(allow_blank=True)
             if column.kind == "choice":
                 rule.type, rule.formula1 = "list", self.lists.place(tuple(column.choices.values()))
+                rule.showErrorMessage = True
             if column.prompt:
                 rule.prompt, rule.showInputMessage = column.prompt[:255], True
-            for y in rows:
-                rule.add(reference(y, x))
+            for _, run in groupby(enumerate(rows), key=lambda entry: entry[1] - entry[0]):
+                below = [y for _, y in run]
+                rule.add(f"{reference(below[0], x)}:{reference(below[-1], x)}")
             if rows:
                 self.page.add_data_validation(rule)
 
