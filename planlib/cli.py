@@ -259,6 +259,26 @@ def new(
     _end(w, "new_next", plan=path.as_posix())
 
 
+@app.command(epilog="Example 示例: planlib adopt params/my_brand.yaml my_brand churn_rate aov")
+def adopt(
+    plan: PlanFile,
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="plan id (its latest run) or a run 方案或运行")],
+    metrics: Annotated[list[str], typer.Argument(metavar="ID...", help="metrics that notebook 10 measured 指标")],
+    sample: Annotated[bool, typer.Option("--sample", help="levels of the sample brand too 示例数据也可")] = False,
+    owner: Annotated[str | None, typer.Option("--owner", help="who decides; else the plan's owner 负责人")] = None,
+    locale: Locale = None,
+    out: Out = "outputs",
+) -> None:
+    """Take measured levels into a plan, with source and date. 把实测写入方案。"""
+    w = _words(locale)
+    from planlib.workbook.adopt import adopt as adopt_measured
+
+    today = dt.datetime.now().astimezone().date()
+    given = {"owner": owner, "sample": sample, "day": today}
+    adopt_measured(plan, run_name, metrics, w, out_root=Path(out), write=_print, **given)
+    _end(w, "check_next", plan=plan)
+
+
 @app.command(epilog="Example 示例: planlib sample --customers 20000 --seed 7")
 def sample(
     customers: Annotated[int, typer.Option("--customers", metavar="N", help="contacts it ever had 客户数")] = 20_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,72 @@ def add_decision(plan_file: str | Path, decision: Mapping[str, str]) -> None:
     line = _next_line(log_path(plan_file), {"kind": "decision", **decision})
     write_whole(path, _HEAD + _dump(content))
     _append(log_path(plan_file), line)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A measured level on its way into a plan.
+
+    Attributes:
+        place: dotted path in the plan, e.g. users.churn; a quantity, or one point of the retention curve.
+        value: in the plan's unit.
+        period: what a rate is counted over, e.g. month; None where the plan's own stays.
+        why: what was measured, in both languages.
+        log: what the log keeps beside place, value and date.
+    """
+
+    place: str
+    value: float
+    period: str | None
+    why: Mapping[str, str]
+    log: Mapping[str, Any]
+
+
+def adopt_levels(plan_file: str | Path, adoptions: Sequence[Adoption], *, owner: str | None, day: dt.date) -> Path:
+    """Put measured levels into PLAN.adopted.yaml, in place of earlier ones there, and log each; return the file.
+
+    Args:
+        plan_file: the plan.
+        adoptions: what to adopt.
+        owner, day: kept in the log; the owner of the plan decides when no other is named.
+
+    Raises:
+        InputError: the plan has problems or cannot have such a level, or adopted file or log have been damaged;
+            nothing is written then.
+    """
+    path, log = adopted_path(plan_file), log_path(plan_file)
+    changed = load_plan(plan_file, sets=tuple(f"{_leaf(a.place)}={a.value!r}" for a in adoptions))
+    content = _read(path)
+    lines: list[str] = []
+    for adoption in adoptions:
+        _put(content, adoption)
+        entry = {"kind": "level", "place": adoption.place, "value": adoption.value, "date": day.isoformat()}
+        entry |= {"owner": owner or changed.plan.owner or "—", **adoption.log}
+        lines.append(_next_line(log, entry, before=lines))
+    write_whole(path, _HEAD + _dump(content))
+    for line in lines:
+        _append(log, line)
+    return path
+
+
+def _leaf(place: str) -> str:
+    """Return where the number itself stands: a quantity's value, or a point of the retention curve."""
+    return place if ".points." in place else f"{place}.value"
+
+
+def _put(content: dict[str, Any], adoption: Adoption) -> None:
+    """Write a level at its place; a point of the retention curve says its source on the curve."""
+    place, _, point = adoption.place.partition(".points.")
+    node = content
+    for part in place.split("."):
+        node = node.setdefault(part, {})
+    said = {"source": "adopted", "why": dict(adoption.why)}
+    if point:
+        node.setdefault("points", {})[point] = adoption.value
+    else:
+        node.clear()
+        node |= {"value": adoption.value, "kind": "measured"} | ({"period": adoption.period} if adoption.period else {})
+    node |= said
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +197,10 @@ def verify_log(path: str | Path) -> int:
     return count
 
 
-def _next_line(path: Path, entry: Mapping[str, Any]) -> str:
+def _next_line(path: Path, entry: Mapping[str, Any], *, before: Sequence[str] = ()) -> str:
+    """Return an entry as the line that follows those of the log, and those about to be written to it."""
     verify_log(path)
-    lines = _lines(path)
+    lines = [*_lines(path), *before]
     chained = {**entry, "previous": json.loads(lines[-1])["sha256"] if lines else ""}
     return json.dumps({**chained, "sha256": _hash(chained)}, ensure_ascii=False, sort_keys=True)
 

@@ -405,6 +405,7 @@ class Book:
                 **_changed_in(plan),
             },
             **self._record,
+            **({"sample": True} if self._record["inputs"] and self.on_sample else {}),
             "decision": self._decision,
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "planlib": _own_version()},
         }
