@@ -49,7 +49,7 @@ def derived() -> Mapping[str, Derived]:
             ("orders", "order_items", "payments"), _ORDERS.replace("{label}", _case("o.status", codes["order_status"]))
         ),
         "touches": Derived(
-            ("touches", "id_links", "payments", "follow_edges", "edge_events", "channels"), _TOUCHES
+            ("touches", "id_map", "id_links", "payments", "follow_edges", "edge_events", "channels"), _TOUCHES
         ),
     }
 

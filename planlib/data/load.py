@@ -251,9 +251,10 @@ def _read(raw: Path, stage: Stage, entries: list[Entry], seen: Say) -> dict[int,
             failed[entry.number] = (_encoding_problem(raw / entry.path, entry.path, error),)
     stage.flush()
     stage.drop(failed)
-    for number in stage.check():
-        entry = next(e for e in entries if e.number == number)
-        failed.setdefault(number, _explain(raw / entry.path, entry, stage))
+    refused = stage.check()
+    for entry in entries:
+        if entry.number in refused and entry.number not in failed:
+            failed[entry.number] = _explain(raw / entry.path, entry, stage)
     results = {entry.number: _result(entry, found[entry.number], failed.get(entry.number, ())) for entry in entries}
     for table, number, rows, first, last in stage.rows():
         if number in results:

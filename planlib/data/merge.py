@@ -52,8 +52,8 @@ def merge(
     made: dict[str, dict[str, object] | None] = {}
     for name in [*finishing, *sorted(set(TABLES) - set(finishing))]:
         if name not in changed:
-            if name in finishing and name in old and not _is_view(db, name):
-                db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({literal(old[name])})")
+            if name in wanted and name in finishing:
+                db.execute(f"CREATE VIEW {name} AS SELECT * FROM b_{name}")
             continue
         table = TABLES[name]
         columns = ", ".join(f'CAST("{c.name}" AS {c.kind.sql}) AS "{c.name}"' for c in table.columns)
@@ -142,11 +142,6 @@ def _write(db: DuckDBPyConnection, root: Path, table: Table, sql: str) -> dict[s
     path = store.tidy_dir(root) / name
     db.execute(f"CREATE OR REPLACE VIEW {table.name} AS SELECT * FROM read_parquet({literal(path)})")
     return {"file": name, "rows": rows}
-
-
-def _is_view(db: DuckDBPyConnection, name: str) -> bool:
-    sql = "SELECT COUNT(*) FROM duckdb_views() WHERE view_name = $name"
-    return bool(db.execute(sql, {"name": name}).fetchone()[0])
 
 
 def _q(name: str) -> str:

@@ -91,16 +91,15 @@ class Stage:
             self._insert(source, dataclasses.replace(staged, longest=shape.MAX_LINE))
 
     def _insert(self, source: Source, staged: shape.Staged) -> None:
+        outs = [each for each in source.outs if self.only is None or each.table in self.only]
+        for each in outs:
+            self._prepare(each.table)
+            self._unique |= {each.table} if source.unique else set()
         self.db.execute("BEGIN")
         try:
-            for each in source.outs:
-                if self.only is None or each.table in self.only:
-                    self._prepare(each.table)
-                    self._unique |= {each.table} if source.unique else set()
-                    sql = shape.rows_sql(source, each, staged)
-                    self.db.execute(
-                        f"INSERT INTO s_{each.table} BY NAME SELECT *, {literal(source.name)} AS source FROM ({sql})"
-                    )
+            for each in outs:
+                sql = f"SELECT *, {literal(source.name)} AS source FROM ({shape.rows_sql(source, each, staged)})"
+                self.db.execute(f"INSERT INTO s_{each.table} BY NAME {sql}")
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
