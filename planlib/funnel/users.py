@@ -628,11 +628,18 @@ def cohort_users(joined: object, survival: object) -> np.ndarray:
 
 
 def lagged(flow: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Spread a monthly flow (..., T) over this and later months with weights (K,)."""
-    out = np.zeros_like(flow)  # in the memory order of the flow, which is by month for paths
-    for k, weight in enumerate(weights[: flow.shape[-1]]):
-        if weight:
-            out[..., k:] += weight * flow[..., : flow.shape[-1] - k]
+    """Spread a monthly flow (..., T) over this and later months with weights (K,).
+
+    Month by month, so that each sum stays in the processor's cache; paths lie month first in memory.
+    """
+    out = np.zeros_like(flow)
+    steps = [(k, float(weight)) for k, weight in enumerate(weights) if weight]
+    for t in range(flow.shape[-1]):
+        month = out[..., t]
+        for k, weight in steps:
+            if k > t:
+                break
+            month += flow[..., t - k] if weight == 1.0 else weight * flow[..., t - k]
     return out
 
 

@@ -176,7 +176,11 @@ def targets(book: Any, verdicts: Sequence[Verdict]) -> Text:
             table={"id": "targets_forecast", "columns": []},
             title=book.text(f"funnel.title.{kind}", **values),
             subtitle=book.text(f"funnel.subtitle.targets{'_chance' if any(map(_simulated, known)) else ''}"),
-            reading=book.text("funnel.reading.targets", open="targets_open", assumed="targets_assumed"),
+            reading=book.text(
+                f"funnel.reading.targets{'_chance' if len(set(map(_simulated, known))) > 1 else ''}",
+                open="targets_open",
+                assumed="targets_assumed",
+            ),
             source=book.text("funnel.source"),
         )
     return book.text(f"funnel.say.{kind}", **values)
