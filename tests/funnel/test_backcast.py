@@ -80,7 +80,7 @@ def test_already_reached_stays_at_today():
 def test_common_paths_make_the_chance_monotone(goal, p):
     paths = np.random.default_rng(5).lognormal(0, 0.5, 400)
     found = seek(lambda f: paths * f, goal, start=0.0, best=inf, probability=p)
-    assert found.probability >= p
+    assert found.probability >= p - 1e-9
     assert (paths * found.value * (1 - 1e-6) >= goal).mean() < p
 
 
