@@ -268,10 +268,11 @@ def _faults(brand: Brand, folk: people.People, raw: Raw, touches: sheets.Touches
     faults = brand.tree["faults"]
     first, end = list(raw.weeks())[sheets.DUPLICATES_IN]
     inside = int(((touches.at >= first) & (touches.at < end)).sum())
+    late = sum(f"{brand.day(begin):%Y-%m}" == faults["late_month"] for begin, _ in raw.weeks())
     return {
         "duplicate_rows": {"touches": min(faults["duplicate_touches"], inside)},
         "missing_day": {"mp_daily": str(faults["missing_day"])},
-        "late": {"group_daily": {"month": faults["late_month"], "days": faults["late_days"]}},
+        "late": {"group_daily": {"month": faults["late_month"], "days": faults["late_days"], "files": late}},
         "zeros_put_right": {
             "staff_daily": {"day": str(faults["zero_then_right"]), "staff_id": folk.staff_ids[0].decode()}
         },

@@ -91,16 +91,16 @@ def _articles(raw: Raw, brand: Brand, followers: np.ndarray, rng: np.random.Gene
         if read[0] >= 3:  # the platform leaves out rows of fewer interactions
             row = {"ref_date": head["ref_date"], "user_source": 0, "msgid": head["msgid"], "title": title, **first}
             told.setdefault(week_of(day + 1), []).append(({}, {"list": [row]}))
-    for first in range(0, brand.days, 3):
-        rows = []
-        for d in range(first, min(first + 3, brand.days)):
-            rows.append(
-                {"ref_date": str(brand.day(d)), "user_source": ALL_READS, **_legacy(int(reads[d]), int(shares[d]))}
-            )
-            parts = rng.multinomial(reads[d], list(READ_SOURCES.values()))
-            rows += [{"ref_date": str(brand.day(d)), "user_source": source, **_legacy(int(n), 0)}
-                     for source, n in zip(READ_SOURCES, parts, strict=True)]  # fmt: skip
-        told.setdefault(week_of(min(first + 3, brand.days)), []).append(({}, {"list": rows}))
+    for begin, end in raw.weeks():
+        for first in range(begin, end, 3):  # a call spans three days at most
+            rows = []
+            for d in range(first, min(first + 3, end)):
+                day = {"ref_date": str(brand.day(d))}
+                parts = rng.multinomial(reads[d], list(READ_SOURCES.values()))
+                rows.append({**day, "user_source": ALL_READS, **_legacy(int(reads[d]), int(shares[d]))})
+                rows += [{**day, "user_source": source, **_legacy(int(n), 0)}
+                         for source, n in zip(READ_SOURCES, parts, strict=True)]  # fmt: skip
+            told.setdefault(end, []).append(({}, {"list": rows}))
     for pulled, answers in told.items():
         raw.answers("oa_articles", pulled, answers)
 

@@ -288,11 +288,13 @@ def test_planted_faults_are_there(raw):
     }
     assert len(seen) == raw.days - 1 and faults["missing_day"]["mp_daily"].replace("-", "") not in seen
     late = faults["late"]["group_daily"]
+    behind = []
     for path in raw.files("wecom_group_by_day_*.jsonl"):
-        begun = raw.first.fromisoformat(path.stem[-8:])
-        pulled = raw.first.fromisoformat(path.parent.name)
-        behind = late["days"] if f"{begun:%Y-%m}" == late["month"] else 0
-        assert (pulled - begun).days == behind + (7 if begun < raw.first.fromisoformat("20261228") else 4)
+        begun, pulled = (raw.first.fromisoformat(text) for text in (path.stem[-8:], path.parent.name))
+        due = min((begun - raw.first).days + 7, raw.days)
+        behind.append((pulled - raw.first).days - due)
+        assert (behind[-1] > 0) == (f"{begun:%Y-%m}" == late["month"])
+    assert collections.Counter(behind) == {0: 53 - late["files"], late["days"]: late["files"]} and late["files"] == 5
     wrong = faults["zeros_put_right"]["staff_daily"]
     day = (raw.first.fromisoformat(wrong["day"]) - raw.first).days
     theirs = [a for request, a in raw.answers("wecom_user_behavior*") if request["userid"] == wrong["staff_id"]]
