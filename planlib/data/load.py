@@ -379,6 +379,9 @@ def _read_large(path: Path, entry: Entry, stage: Stage, found: _Found) -> None:
             _read_lines(path, json.loads(first), entry, stage, found)
             return
         opened = jsonsplit.opening(head, LISTS)
+        if opened is None and entry.size <= MAX_LINE:
+            _read_small(path, "utf-8-sig", entry, stage, found)
+            return
         if opened is None:
             raise InputError(Problem("data_unknown", file=entry.path))
         _read_pieces(file, head, opened, entry, stage, found)
