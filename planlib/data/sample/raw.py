@@ -46,14 +46,18 @@ class Raw:
         self._made: set[Path] = set()
 
     def blocks(self, pulled: int, name: str, blocks: Iterable[bytes]) -> None:
-        """Write a file, pulled on a day of the period, block by block."""
+        """Write a file, pulled on a day of the period, block by block; without a byte to write there is no file."""
+        filled = (block for block in blocks if block)
+        head = next(filled, None)
+        if head is None:
+            return
         folder = self.folder / PLATFORMS.get(name.partition("_")[0], SHEETS) / f"{self.brand.day(pulled):%Y%m%d}"
         if folder not in self._made:
             folder.mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
         with open(folder / name, "wb") as file:
-            for block in blocks:
-                file.write(block)
+            file.write(head)
+            file.writelines(filled)
 
     def payload(self, kind: str, pulled: int, payload: Payload, **request: object) -> None:
         """Write one answer of an interface; the file's name says what was asked for and the answer does not repeat."""

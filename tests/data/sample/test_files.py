@@ -353,6 +353,7 @@ def test_same_seed_same_bytes_other_seed_other_people(tmp_path):
 def test_ten_customers_and_one(tmp_path):
     made = write_sample(tmp_path / "sample", customers=10, seed=3)
     assert made.counts["customers"] == 10 and made.files > 1000
+    assert all(path.stat().st_size for path in made.root.rglob("*.*"))  # no file without a byte
     root = ensure_sample(tmp_path / "sample", customers=10, seed=3)
     assert is_sample(root) and is_sample(tmp_path / "sample")
     kept = fingerprint(root)
