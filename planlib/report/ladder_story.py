@@ -247,7 +247,7 @@ def smart_rows(plan: Plan, verdicts: Sequence[Verdict], letters: Sequence[Sequen
     return rows
 
 
-def _fixes(plan: Plan, index: int, lacks: Sequence[str], locale: str) -> str | None:
+def _fixes(plan: Plan, index: int, lacks: Sequence[str], locale: str) -> str:
     """Say what to write where; a target that is not forecast has nothing to mend for that."""
     w = words(locale)
     choice = w.text("ladder.list").join(readings(plan, index)) or "—"
@@ -256,7 +256,7 @@ def _fixes(plan: Plan, index: int, lacks: Sequence[str], locale: str) -> str | N
         values = {"field": place_of(plan, index, missing).rpartition(".")[2], "choice": choice}
         key = f"ladder.fix.{missing}"
         told.append(w.text(key, **{name: values[name] for name in w.placeholders(key)}))
-    return w.text("ladder.and").join(told) or None
+    return w.text("ladder.and").join(told)
 
 
 def smart(book: Any, letters: Sequence[Sequence[Any]]) -> Text:
