@@ -367,7 +367,9 @@ def _sheet_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
         text = path.read_bytes().decode("latin-1")
     lines = text.splitlines(keepends=True)
     if lines and sheet.label(lines[0]).startswith("交易时间,公众账号id"):
-        yield from ((line, [cell.strip() for cell in line.strip().lstrip("`").split(",`")]) for line in lines)
+        for line in lines:
+            cells = line.strip()[1:].split(",`") if line.startswith("`") else line.strip().split(",")
+            yield line, [cell.strip() for cell in cells]
         return
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if lines and "\t" in lines[0] else ",")
     start = 0

@@ -1,0 +1,133 @@
+"""The quality report against folders whose faults are known, and what must not be shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planlib.core.intervals import wilson
+from planlib.data.load import load
+from planlib.data.quality import assess
+from planlib.data.suppress import small_cells, suppress_small
+from tests.data.raw_files import OK, behaviour, contact, contacts, order, put
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """Ten days of visits with two missing, one file late, one broken; 20 tags checked, 19 right."""
+    root = tmp_path_factory.mktemp("quality")
+    for day in (1, 2, 3, 5, 6, 8, 9, 10):
+        pulled = "20261120" if day == 3 else f"202611{day + 1:02d}"
+        put(root, f"v{day}.json", {"list": [{"ref_date": f"202611{day:02d}", "visit_total": 9}]}, folder=pulled)
+    put(root, "o1.json", order("1"))
+    put(root, "o2.json", order("1", fen=500))
+    put(root, "broken.json", "{")
+    people = [contact(str(n), "s") for n in range(10)]
+    for person in people[9:]:
+        person["follow_info"]["tag_id"] = []
+    for person in people[8:]:
+        del person["external_contact"]["unionid"]
+    put(root, "c.json", contacts(*people))
+    put(root, "audit.csv", "抽检类型,对象,检查项,抽检时间,结果\n" + "".join(
+        f"tag,wm{n},t1,2026-11-10,{'否' if n == 7 else '是'}\n" for n in range(20)))
+    load(root)
+    return assess(root)
+
+
+def table(quality, name):
+    return next(t for t in quality.tables if t.table == name)
+
+
+def test_gaps_by_day(faulty):
+    visits = table(faulty, "mp_daily")
+    assert (visits.first_day, visits.last_day) == (dt.date(2026, 11, 1), dt.date(2026, 11, 10))
+    assert (visits.days_due, visits.days_missing, visits.completeness) == (10, 2, 0.8)
+    score = faulty.score("completeness")
+    assert (score.value, score.n, score.goal, score.met) == (0.8, 10, 0.95, False)
+
+
+def test_late_files(faulty):
+    visits = table(faulty, "mp_daily")
+    assert (visits.files, visits.late_files, visits.timeliness) == (8, 1, 1 - 1 / 8)
+    assert faulty.score("timeliness").value == 1 - 1 / 8 and faulty.score("timeliness").goal == 1.0
+
+
+def test_duplicates_and_rows(faulty):
+    orders = table(faulty, "orders")
+    assert (orders.rows, orders.duplicates) == (1, 1)
+
+
+def test_accuracy_of_labels_with_its_interval(faulty):
+    score = faulty.score("label_accuracy")
+    interval = wilson(19, 20)
+    assert (score.value, score.n, score.met) == (0.95, 20, True)
+    assert (score.low, score.high) == (float(interval.low), float(interval.high))
+
+
+def test_usable_tags_are_coverage_times_accuracy(faulty):
+    assert faulty.score("tag_coverage").value == 0.9
+    assert faulty.score("usable_tags").value == pytest.approx(0.90 * 0.95) == pytest.approx(0.855)
+
+
+def test_match_rate_of_identities(faulty):
+    assert (faulty.score("identity_match").value, faulty.score("identity_match").n) == (0.8, 10)
+    assert faulty.score("identity_precision").reason == "no_spot_checks"
+
+
+def test_broken_files_count(faulty):
+    assert [entry.path.rpartition("/")[2] for entry in faulty.aside] == ["broken.json"]
+    assert faulty.score("files_read").value == 1 - 1 / 13
+
+
+def test_a_day_without_values_is_no_gap_of_another_table(tmp_path):
+    put(tmp_path, "s.userid=a.json", behaviour(0, 1, 2))
+    put(tmp_path, "g.userid=a.json", OK | {"items": [{"stat_time": 1793548800, "data": {"msg_total": 1}}]})
+    load(tmp_path)
+    quality = assess(tmp_path)
+    assert table(quality, "staff_daily").days_missing == 0
+    assert table(quality, "group_daily").days_missing == 2  # the other table shows that two more days were due
+
+
+def test_an_empty_folder_has_nothing_to_say(tmp_path):
+    quality = assess(tmp_path)
+    assert quality.tables == () and quality.frame().empty
+    assert {score.value for score in quality.scores} == {None}
+    assert all(score.reason for score in quality.scores)
+
+
+def test_the_frame_has_a_row_a_table(faulty):
+    frame = faulty.frame()
+    assert list(frame["table"]) == [t.table for t in faulty.tables]
+
+
+# ---- small groups
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8))
+def test_nothing_hidden_can_be_worked_out_from_the_total(counts):
+    counts = np.array(counts)
+    hidden = small_cells(counts)
+    assert ((counts[~hidden] == 0) | (counts[~hidden] >= 10)).all()
+    if hidden.any() and (~hidden & (counts >= 10)).any():
+        assert counts[hidden].sum() >= 10
+
+
+@given(st.lists(st.integers(10, 99), max_size=8))
+def test_large_groups_are_shown(counts):
+    assert not small_cells(np.array(counts)).any()
+
+
+def test_tables_lose_the_figures_of_small_groups():
+    frame = pd.DataFrame({
+        "month": ["a", "a", "b", "b", "b"], "group": ["x", "y", "x", "y", "z"], "people": [50, 3, 40, 30, 0],
+        "rate": [0.1, 0.2, 0.3, 0.4, None],
+    })  # fmt: skip
+    shown = suppress_small(frame, count="people", hide=["rate"], within=["month"])
+    assert [None if pd.isna(v) else v for v in shown["people"]] == [None, None, 40, 30, 0]
+    assert [None if pd.isna(v) else v for v in shown["rate"]] == [None, None, 0.3, 0.4, None]
+    assert frame["people"].tolist() == [50, 3, 40, 30, 0]
