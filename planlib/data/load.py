@@ -57,6 +57,18 @@ class Report:
     entries: tuple[Entry, ...]
 
 
+def raw_folder(root: str | Path) -> Path:
+    """Return the folder of the raw files.
+
+    Raises:
+        InputError: there is none.
+    """
+    raw = store.raw_dir(root)
+    if not raw.is_dir():
+        raise InputError(Problem("data_no_raw", file=raw.as_posix()))
+    return raw
+
+
 def read_ledger(root: str | Path) -> list[Entry]:
     """Return what the last load knew of every raw file."""
     name = store.read_manifest(root).get("ledger")
@@ -79,9 +91,7 @@ def load(root: str | Path, *, seen: Say | None = None) -> Report:
         InputError: there is no folder of raw files.
     """
     root = Path(root)
-    raw = store.raw_dir(root)
-    if not raw.is_dir():
-        raise InputError(Problem("data_no_raw", file=raw.as_posix()))
+    raw = raw_folder(root)
     for folder in (raw, store.tidy_dir(root)):
         store.make_private(folder)
     key = ids.salt(root)

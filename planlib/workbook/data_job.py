@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,7 @@ def load_data(root: Path, w: Words, write: Write) -> int:
     """Load what is new; return 1 when files had to be set aside, else 0."""
     from planlib.data.load import load
 
-    store.make_private(store.tidy_dir(root))
-    with hold(store.tidy_dir(root), wait_seconds=WAIT_SECONDS, on_wait=lambda _: write(w.text("data.load.waiting"))):
+    with _alone(root, w, write):
         report = load(root)
     for line in load_lines(report, w):
         write(line)
@@ -63,8 +63,7 @@ def forget_person(root: Path, outputs: Path, person: str, w: Words, write: Write
     """Remove a person from raw files, tables, outputs and caches."""
     from planlib.data.erase import forget
 
-    store.make_private(store.tidy_dir(root))
-    with hold(store.tidy_dir(root), wait_seconds=WAIT_SECONDS):
+    with _alone(root, w, write):
         erased = forget(root, person, outputs=outputs)
     _say_erased(erased, w, write)
 
@@ -73,10 +72,20 @@ def purge_before(root: Path, outputs: Path, day: dt.date, w: Words, write: Write
     """Remove personal data of the time before a day from raw files, tables, outputs and caches."""
     from planlib.data.erase import purge
 
-    store.make_private(store.tidy_dir(root))
-    with hold(store.tidy_dir(root), wait_seconds=WAIT_SECONDS):
+    with _alone(root, w, write):
         erased = purge(root, day, outputs=outputs)
     _say_erased(erased, w, write)
+
+
+@contextlib.contextmanager
+def _alone(root: Path, w: Words, write: Write) -> Iterator[None]:
+    """Hold the data folder's lock; wait for another holder and say so."""
+    from planlib.data.load import raw_folder
+
+    raw_folder(root)
+    folder = store.make_private(store.tidy_dir(root))
+    with hold(folder, wait_seconds=WAIT_SECONDS, on_wait=lambda _: write(w.text("data.load.waiting"))):
+        yield
 
 
 def _say_erased(erased, w: Words, write: Write) -> None:
