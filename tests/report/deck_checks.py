@@ -87,19 +87,19 @@ def different_numbers(run_dir: Path) -> list[str]:
         return [f"zh has {len(texts['zh'])} pages, en has {len(texts['en'])}"]
     problems = []
     for i, page in enumerate(decks["zh"].content["pages"]):
-        sides, ticks = {}, Counter()
+        sides, shown = {}, {}
         for locale, deck in decks.items():
             own = deck.content["pages"][i]
             known = _dates(run, list(run.results))
             own_ticks, words = _ticks(tick_texts(deck, own))
-            ticks += own_ticks
             sides[locale] = _split_dates(_without(texts[locale][i], words), known)
+            shown[locale] = _without_ticks(list(numbers(sides[locale][1])), own_ticks)
         dates = [Counter(date for _, date in sides[locale][0]) for locale in ("zh", "en")]
         if dates[0] != dates[1]:
             problems.append(f"page {i + 1} ({page['id']}): dates {dates[0] - dates[1]} against {dates[1] - dates[0]}")
-        alone = _unmatched(list(numbers(sides["zh"][1])), list(numbers(sides["en"][1])))
+        alone = _unmatched(shown["zh"], shown["en"])
         written = list(_written(run, page))  # an analyst's own sentences say in each language what they like
-        alone = [number for number in _without_ticks(alone, ticks) if not any(number.shows(x) for x in written)]
+        alone = [number for number in alone if not any(number.shows(x) for x in written)]
         problems += [f"page {i + 1} ({page['id']}): {number.text}" for number in alone]
     return problems
 

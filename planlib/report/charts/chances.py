@@ -257,11 +257,11 @@ def _swing(ax: Axes, row: int, bar: Bar, centre: float, words: Words, left: floa
     ends: Sequence[tuple[float, float]] = sorted(((bar.at_low, bar.low_input), (bar.at_high, bar.high_input)))
     for (reached, _), colour in zip(ends, (b.RED, b.TEAL), strict=True):
         ax.barh(row, reached - centre, left=centre, height=0.5, color=colour, zorder=3)
-    (low, low_input), (high, high_input) = ends
-    b.write(ax, min(low, centre), row, words.number(low_input, bar.unit), size=8.5, ha="right", dx=-4)
-    b.write(ax, max(high, centre), row, words.number(high_input, bar.unit), size=8.5, dx=4)
     name = words.pick(bar.name)
     lines = b.fit_lines(name, left - 48, 9.5, "Medium") or [name]
     for line, part in enumerate(lines):
         shift = 6.0 * (len(lines) - 1) - 12.0 * line
         b.write(ax, ax.get_xlim()[0], row, part, size=9.5, weight="Medium", colour=b.INK, dx=-left, dy=shift)
+    (low, low_input), (high, high_input) = ends
+    b.write(ax, min(low, centre), row, words.number(low_input, bar.unit), size=8.5, ha="right", dx=-4)
+    b.write(ax, max(high, centre), row, words.number(high_input, bar.unit), size=8.5, dx=4)
