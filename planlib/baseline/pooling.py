@@ -19,8 +19,8 @@ class Pooled:
         share: (G,) the share after pooling.
         low, high: (G,) interval of it.
         parent_share: (G,) share of the parent's groups together.
-        strength: (G,) trials that the parent's share weighs as much as; infinite where groups differ no more than
-            chance makes them.
+        strength: trials that the parent's share weighs as much as; infinite where groups differ from their parents
+            no more than chance makes them.
         level: coverage of the interval.
     """
 
@@ -29,7 +29,7 @@ class Pooled:
     low: np.ndarray
     high: np.ndarray
     parent_share: np.ndarray
-    strength: np.ndarray
+    strength: float
     level: float = 0.95
 
 
@@ -56,8 +56,8 @@ def pool_shares(
     """Draw the shares of groups towards their parent's: few trials far, many hardly.
 
     Within each parent the groups' true shares are taken to follow a beta distribution around the parent's share. How
-    far they scatter is estimated from the groups themselves (moments); where they scatter no more than chance makes
-    them, all get the parent's share.
+    far they scatter is estimated from all groups together (moments), since one parent has few; where they scatter no
+    more than chance makes them, all get their parent's share.
 
     Args:
         successes, trials: (G,) whole counts, successes <= trials.
@@ -80,23 +80,21 @@ def pool_shares(
     if len(names) != len(n):
         guard.add("shape", "parents", len(names), expected=f"{len(n)} values")
     guard.done()
-    share, strength, of_parent = np.zeros(len(n)), np.zeros(len(n)), np.zeros((2, len(n)))
-    for parent in np.unique(names):
-        inside = names == parent
-        share[inside], strength[inside] = _prior(x[inside], n[inside])
-        of_parent[:, inside] = [[x[inside].sum()], [n[inside].sum()]]
-    return _posterior(x, n, share, strength, of_parent, level)
+    parent_x, parent_n = np.bincount(names, x), np.bincount(names, n)
+    centre = np.where(parent_n > 0, parent_x / np.maximum(parent_n, 1.0), 0.5)
+    strength = _strength(x, n, names, centre)
+    return _posterior(x, n, centre[names], strength, np.array([parent_x, parent_n])[:, names], level)
 
 
 def _posterior(
-    x: np.ndarray, n: np.ndarray, prior: np.ndarray, strength: np.ndarray, of_parent: np.ndarray, level: float
+    x: np.ndarray, n: np.ndarray, prior: np.ndarray, strength: float, of_parent: np.ndarray, level: float
 ) -> Pooled:
     """Add what a group has seen to its prior; groups that chance alone sets apart have seen what their parent has."""
     from scipy.special import betaincinv
 
-    alike = np.isinf(strength)
-    known = np.where(alike, 0.0, strength)
-    successes, trials = np.where(alike, of_parent, [x, n])
+    alike = strength == float("inf")
+    known = 0.0 if alike else strength
+    successes, trials = of_parent if alike else (x, n)
     a, b = prior * known + successes, (1 - prior) * known + trials - successes
     with np.errstate(invalid="ignore", divide="ignore"):
         raw = np.where(n > 0, x / n, np.nan)
@@ -111,22 +109,22 @@ def _quantile(inverse: np.ufunc, a: np.ndarray, b: np.ndarray, p: float) -> np.n
     return np.where(a <= 0, 0.0, np.where(b <= 0, 1.0, inside))
 
 
-def _prior(x: np.ndarray, n: np.ndarray) -> tuple[float, float]:
-    """Return the groups' common share and how many trials it weighs as much as."""
-    total = n.sum()
-    if total == 0:
-        return 0.5, 1.0
-    centre = x.sum() / total
+def _strength(x: np.ndarray, n: np.ndarray, names: np.ndarray, centre: np.ndarray) -> float:
+    """Return how many trials a parent's share weighs as much as.
+
+    The weighted squares of groups around their parents are (k - 1) c + phi c (N - sum n^2 / N - (k - 1)) on average
+    for a parent of k groups, N trials and chance variance c = p (1 - p); phi = 1 / (strength + 1) is the same for all.
+    """
     seen = n > 0
-    k, chance = int(seen.sum()), centre * (1 - centre)
-    if k < 2 or chance == 0:
-        return float(centre), float("inf")
-    between = float((n[seen] * (x[seen] / n[seen] - centre) ** 2).sum())
-    scale = float(total - (n[seen] ** 2).sum() / total)
-    spread = (between - (k - 1) * chance) / (scale - (k - 1))
-    if spread <= 0 or scale <= k - 1:
-        return float(centre), float("inf")
-    return float(centre), max(chance / spread - 1, 0.0)
+    x, n, names = x[seen], n[seen], names[seen]
+    parents = len(centre)
+    k, total = np.bincount(names, minlength=parents), np.bincount(names, n, parents)
+    chance = centre * (1 - centre)
+    between = np.bincount(names, n * (x / n - centre[names]) ** 2, parents)
+    scale = np.where(total > 0, total - np.bincount(names, n**2, parents) / np.maximum(total, 1.0) - (k - 1), 0.0)
+    excess = float((between - (k - 1) * chance)[k > 0].sum())
+    room = float((chance * scale)[k > 1].sum())
+    return max(room / excess - 1, 0.0) if excess > 0 and room > 0 else float("inf")
 
 
 def funnel_limits(trials: Sequence[int], target: float) -> Limits:

@@ -387,8 +387,11 @@ def _of_quality(quality: Quality | None) -> dict[str, dict[str, Any]]:
 
 def cohort_months(cohorts: Sequence[Mapping[str, Any]], windows: Windows) -> dict[str, list[Any]]:
     """Return month of joining, people who joined, who acted at each of `AGES`, and whether all are that old."""
+    begins = month_begins(windows)
+    if len(begins) < 2:  # no whole month yet: all days of the data together
+        begins = [windows.first, windows.until]
     found: dict[str, list[Any]] = {"month": [], "joined": [], "retained": [], "mature": []}
-    for begin, end in pairwise(month_begins(windows)):
+    for begin, end in pairwise(begins):
         rows = [row for row in cohorts if begin <= row["joined_on"] < end]
         found["month"].append(begin)
         found["joined"].append(sum(row["joined"] for row in rows))

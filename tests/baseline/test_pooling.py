@@ -30,7 +30,7 @@ def test_regions_pool_towards_their_own_level():
 def test_groups_that_differ_by_chance_alone_get_their_parents_share_and_its_interval():
     x = np.array([48, 52, 50, 49, 51])
     found = pool_shares(x, [100] * 5)
-    assert np.isinf(found.strength).all()
+    assert np.isinf(found.strength)
     assert np.allclose(found.share, 0.5)
     assert np.allclose(found.low, st.beta.ppf(0.025, 250, 250))
 
@@ -42,7 +42,18 @@ def test_strength_is_recovered():
     n = rng.integers(50, 400, 3000)
     found = pool_shares(rng.binomial(n, truth), n)
     assert found.parent_share[0] == pytest.approx(0.3, abs=0.005)
-    assert found.strength[0] == pytest.approx(100, rel=0.1)
+    assert found.strength == pytest.approx(100, rel=0.1)
+
+
+def test_strength_is_recovered_from_many_parents_of_few_groups():
+    """Three hundred regions of four stores with shares of their own: what one region cannot tell, all together can."""
+    rng = np.random.default_rng(24)
+    centre = np.repeat(rng.uniform(0.2, 0.8, 300), 4)
+    truth = rng.beta(50 * centre, 50 * (1 - centre))
+    n = rng.integers(20, 200, 1200)
+    found = pool_shares(rng.binomial(n, truth), n, np.repeat(np.arange(300), 4))
+    # a parent's share is that of its own few groups, which takes up about a tenth of the scatter
+    assert found.strength == pytest.approx(50, rel=0.25)
 
 
 def test_pooled_intervals_cover_and_pooled_shares_are_nearer():

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from planlib.data import store
 from planlib.data.engine import Engine
 from planlib.data.schema import TABLES
 
@@ -15,15 +16,26 @@ LINEAGE = {"source": "test", "pulled_at": dt.datetime(2026, 12, 31), "file_no": 
 
 def engine(folder: Path, **tables: Iterable[Mapping[str, object]]) -> Engine:
     """Return an engine over tables that hold the given rows."""
-    files = {}
+    return Engine(folder, threads=1, tables={name: _write(folder, name, rows) for name, rows in tables.items()})
+
+
+def data_root(root: Path, **tables: Iterable[Mapping[str, object]]) -> Path:
+    """Write a data folder as a load leaves it, with the given rows, and return it."""
+    tidy = store.make_private(store.tidy_dir(root))
+    listed = {}
     for name, rows in tables.items():
-        table = TABLES[name]
-        files[name] = folder / f"{name}.parquet"
-        names = [column.name for column in table.columns]
-        frame = pd.DataFrame([LINEAGE | dict(row) for row in rows]).reindex(columns=names)
-        with duckdb.connect() as db:
-            db.execute(f"CREATE TABLE t ({table.ddl()})")
-            db.register("frame", frame)
-            db.execute("INSERT INTO t SELECT * FROM frame")
-            db.execute(f"COPY t TO '{files[name].as_posix()}' (FORMAT parquet)")
-    return Engine(folder, threads=1, tables=files)
+        listed[name] = {"file": store.keep(root, name, _write(tidy, name, rows)), "rows": len(list(rows))}
+    store.commit(root, {"tables": listed})
+    return root
+
+
+def _write(folder: Path, name: str, rows: Iterable[Mapping[str, object]]) -> Path:
+    table, path = TABLES[name], folder / f"{name}.parquet"
+    names = [column.name for column in table.columns]
+    frame = pd.DataFrame([LINEAGE | dict(row) for row in rows]).reindex(columns=names)
+    with duckdb.connect() as db:
+        db.execute(f"CREATE TABLE t ({table.ddl()})")
+        db.register("frame", frame)
+        db.execute("INSERT INTO t SELECT * FROM frame")
+        db.execute(f"COPY t TO '{path.as_posix()}' (FORMAT parquet)")
+    return path

@@ -44,6 +44,7 @@ def test_what_was_planted_lies_within_wide_intervals(tmp_path):
 
 
 @pytest.mark.full
+@pytest.mark.timeout(7200)
 def test_intervals_cover_what_was_planted_over_seeds(tmp_path):
     """95 % intervals of 100 brands cover each planted quantity within four Monte Carlo standard errors of 95 %."""
     hits: dict[str, list[bool]] = {}
