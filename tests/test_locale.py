@@ -190,7 +190,7 @@ def test_keys_written_out_exist():
 def is_field_of_a_plan(path: str) -> bool:
     """Whether each part of a dotted path is a field of the plan's model, the first one a section."""
     models = [m for m in vars(model).values() if isinstance(m, type) and issubclass(m, pydantic.BaseModel)]
-    section, *parts = path.split(".")
+    section, *parts = path.removesuffix(".key").split(".")
     return section in model.PlanModel.model_fields and all(any(p in m.model_fields for m in models) for p in parts)
 
 

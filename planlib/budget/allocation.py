@@ -20,6 +20,7 @@ _STEPS = {
     r.TotalBudget: (("total_cny", STEP_CNY),),
     r.CategoryBand: (("low", -0.01), ("high", 0.01)),
     r.ChannelLimit: (("low", -STEP_CNY), ("high", STEP_CNY)),
+    r.ChannelFloor: (("least_cny", -STEP_CNY),),
     r.FixedSpend: (("amount_cny", STEP_CNY), ("amount_cny", -STEP_CNY)),
     r.CostCap: (("cost_each_cny", 1.0),),
     r.ReturnFloor: (("floor", -0.1),),
@@ -185,14 +186,15 @@ def next_money(
     step_cny: float = STEP_CNY,
     **options: float,
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return what `step_cny` more of every total budget gains, and where it goes: (C,) and (K,) CNY.
+    """Return what `step_cny` more in all gains, and where it goes: (C,) and (K,) CNY.
 
-    Bands that are shares of a budget grow with it.
+    Budgets of a part of the months grow by their part of it; bands that are shares of a budget grow with it.
     """
     more = []
     for rule in rules:
         if isinstance(rule, r.TotalBudget):
-            more.append(replace(rule, total_cny=rule.total_cny + step_cny))
+            months = rule.span.mask(frame.months).sum() / frame.months
+            more.append(replace(rule, total_cny=rule.total_cny + step_cny * months))
         elif isinstance(rule, r.CategoryBand) and rule.of_cny is not None:
             months = rule.span.mask(frame.months).sum() / frame.months
             more.append(replace(rule, of_cny=rule.of_cny + step_cny * months))
@@ -286,7 +288,7 @@ def _problem(frame: r.Frame, rules: Sequence[r.Rule], goal: Goal) -> Problem:
     )  # fmt: skip
     high = np.where(frame.open_months, frame.most_cny, 0.0)
     totals = [rule.total_cny for rule in rules if isinstance(rule, r.TotalBudget)]
-    roof = min(totals) if totals else _UNLIMITED * max(float(high.sum()), 1.0)
+    roof = sum(totals) if totals else _UNLIMITED * max(float(high.sum()), 1.0)
     spend_price = 1.0 if goal.least_spend else goal.price
     return Problem(
         every,

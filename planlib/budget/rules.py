@@ -123,16 +123,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class TotalBudget:
-    """All money of the plan: at most, or exactly, so much."""
+    """All money of a span of months: at most, or exactly, so much."""
 
     name: str
     total_cny: float
     spent_in_full: bool = False
+    span: Span = Span()
 
     def lines(self, frame: Frame) -> list[Line]:
         """Return the rule as lines over (channel spends, then category spends), month by month."""
         sense = "==" if self.spent_in_full else "<="
-        return [_line(self.name, sense, self.total_cny, frame, channel=1.0, category=1.0)]
+        inside = self.span.mask(frame.months)[:, None]
+        return [_line(self.name, sense, self.total_cny, frame, channel=inside, category=inside)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,22 @@ class ChannelLimit:
         ends = ((f"{self.name}_min", ">=", self.low), (f"{self.name}_max", "<=", self.high))
         wanted = [end for end in ends if end[2] is not None and not (end[1] == ">=" and end[2] <= 0)]
         return [_line(name, sense, limit, frame, channel=weights) for name, sense, limit in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFloor:
+    """A channel spends at least so many CNY in every month in which it is open."""
+
+    name: str
+    channel: str
+    least_cny: float
+
+    def lines(self, frame: Frame) -> list[Line]:
+        mine, c = _of_channel(frame, self.channel), frame.channel(self.channel)
+        months = np.flatnonzero(frame.open_months[:, c])
+        weights = [(np.arange(frame.months) == t)[:, None] * mine for t in months]
+        pairs = zip(months, weights, strict=True)
+        return [_line(f"{self.name}_m{t + 1}", ">=", self.least_cny, frame, channel=w) for t, w in pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,20 +312,29 @@ class ChangeLimit:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeGoal:
-    """At least so many outcomes in a span of months, free ones included."""
+    """At least so many outcomes in a span of months, free ones included.
+
+    `kept` holds for each month of the plan the share of its outcomes that counts, e.g. of the users won in a month
+    those who are still there at a date; all of them by default.
+    """
 
     name: str
     at_least: float
     span: Span = Span()
+    kept: tuple[float, ...] | None = None
+
+    def weights(self, months: int) -> np.ndarray:
+        """Return (T,) shares that count."""
+        return self.span.mask(months) * (1.0 if self.kept is None else np.asarray(self.kept))
 
     def lines(self, frame: Frame) -> list[Line]:
-        inside = self.span.mask(frame.months)
+        inside = self.weights(frame.months)
         left = self.at_least - float(inside @ frame.free_outcomes)
         return [_line(self.name, ">=", left, frame, outcome=inside[:, None] * np.ones(len(frame.channels)))]
 
 
 Rule = (
-    TotalBudget | CategoryBand | ChannelLimit | FixedSpend | CostCap | ReturnFloor | FreeShare | CategoryOfWorth
+    TotalBudget | CategoryBand | ChannelLimit | ChannelFloor | FixedSpend | CostCap | ReturnFloor | FreeShare | CategoryOfWorth
     | ChangeLimit | OutcomeGoal
 )  # fmt: skip
 

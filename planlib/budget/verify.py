@@ -43,7 +43,8 @@ def miss(rule: object, frame: r.Frame, channel: np.ndarray, other: np.ndarray, o
 
 @miss.register
 def _(rule: r.TotalBudget, frame, channel, other, outcome) -> float:
-    off = channel.sum() + other.sum() - rule.total_cny
+    months = _months(rule.span, frame)
+    off = channel[months].sum() + other[months].sum() - rule.total_cny
     return (abs(off) if rule.spent_in_full else max(off, 0.0)) / max(rule.total_cny, 1.0)
 
 
@@ -61,6 +62,13 @@ def _(rule: r.ChannelLimit, frame, channel, other, outcome) -> float:
     spent = channel[_months(rule.span, frame), frame.channels.index(rule.channel)].sum()
     over = spent - rule.high if rule.high is not None else 0.0
     return max(rule.low - spent, over, 0.0) / max(rule.high or 0.0, rule.low, spent, 1.0)
+
+
+@miss.register
+def _(rule: r.ChannelFloor, frame, channel, other, outcome) -> float:
+    c = frame.channels.index(rule.channel)
+    spent = channel[frame.open_months[:, c], c]
+    return float(max((rule.least_cny - spent).max(initial=0.0), 0.0)) / max(rule.least_cny, 1.0)
 
 
 @miss.register
@@ -127,7 +135,8 @@ def _(rule: r.ChangeLimit, frame, channel, other, outcome) -> float:
 @miss.register
 def _(rule: r.OutcomeGoal, frame, channel, other, outcome) -> float:
     months = _months(rule.span, frame)
-    got = outcome[months].sum() + frame.free_outcomes[months].sum()
+    kept = (1.0,) * frame.months if rule.kept is None else rule.kept
+    got = sum(kept[t] * (outcome[t].sum() + frame.free_outcomes[t]) for t in months)
     return max(rule.at_least - got, 0.0) / max(rule.at_least, 1.0)
 
 

@@ -30,6 +30,7 @@ _NAMED = {
     "roles": ("team.roles.key",),
     "owners": ("team.departments.*.id", "team.roles.key"),
     "units": ("organisation.units.*.id",),
+    "spending": ("channels.*.id", "budget.bands.key"),
 }
 _REFERENCES = (
     ("channels.*.from_stage", "stages"),
@@ -43,6 +44,7 @@ _REFERENCES = (
     ("experiments.*.owner", "owners"),
     ("risks.*.owner", "owners"),
     ("organisation.units.*.parent", "units"),
+    ("budget.fixed.*.of", "spending"),
 )
 _PLACES = ("schedule.links.*.delays", "risks.*.hits")  # these name a place of the plan
 
@@ -127,8 +129,9 @@ def _month_problems(tree: Node) -> Iterator[Problem]:
     if months is None or not isinstance(months.value, int):
         return
     for path, node in tree.walk():
+        of_a_line = path[:2] == ("budget", "fixed") and path[-1] == "month"
         if (
-            (path[-1:] in _MONTHS or path[-2:-1] == ("months",))
+            (path[-1:] in _MONTHS or path[-2:-1] == ("months",) or of_a_line)
             and isinstance(node.value, int)
             and node.value > months.value
         ):

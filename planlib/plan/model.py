@@ -406,6 +406,7 @@ class Response(Sourced):
 class Spend(Base):
     min: NonNegative = 0
     max: NonNegative
+    least_if_on: NonNegative | None = None
 
     @model_validator(mode="after")
     def _ends(self):
@@ -455,9 +456,32 @@ class Band(Statement):
     covers: Text | None = None
 
 
+class FixedLine(Sourced):
+    """What a channel or category spends in one month, set by hand."""
+
+    of: Id
+    month: Month
+    amount: NonNegative
+
+
+class Investment(Sourced):
+    """An outlay on technology and what it brings a month for some months."""
+
+    id: Id
+    name: Bilingual
+    outlay: Positive
+    benefit_per_month: NonNegative
+    running_per_month: NonNegative = 0
+    months: Annotated[int, Field(ge=1, le=120)] = 24
+
+
 class Budget(Base):
     total: AmountQuantity
+    tax: Literal["with_vat", "without_vat"] | None = None
+    refunds: Literal["before", "after"] | None = None
     bands: dict[Id, Band]
+    fixed: tuple[FixedLine, ...] = ()
+    investments: tuple[Investment, ...] = ()
     rules: tuple[Rule, ...] = ()
     purposes: tuple[Statement, ...] = ()
     principles: tuple[Statement, ...] = ()

@@ -97,7 +97,7 @@ def test_links_lead_to_headings(locale):
 def test_written_examples_are_valid(locale):
     from planlib.plan.tree import parse
 
-    for name in ("Decision", "Referral", "Organisation", "OrgUnit"):
+    for name in ("Decision", "Referral", "Organisation", "OrgUnit", "FixedLine", "Investment"):
         tree = parse(words(locale).text(f"plan.examples.{name}"), name).plain()
         row = tree[0] if isinstance(tree, list) else tree[name.lower()]
         getattr(m, name).model_validate_json(json.dumps(row))
