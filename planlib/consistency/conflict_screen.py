@@ -66,10 +66,10 @@ def _lines(analysis: Analysis, plan: Plan, w: Words, options: Options) -> Iterat
     found = analysis.conflicts
     title, count = w.pick(plan.title), w.number(len(found), "number")
     if not found:
-        yield w.text("conflicts.head_none", plan=title)
+        yield w.text("conflicts.headline_none", plan=title)
         return
     certain = w.number(sum(conflict.level == CONTRADICTION for conflict in found), "number")
-    yield w.text("conflicts.head", plan=title, n=count, certain=certain)
+    yield w.text("conflicts.headline", plan=title, n=count, certain=certain)
     if not analysis.complete:
         yield w.text("conflicts.cut")
     shown = found if options.everything else found[:SHOWN_SETS]

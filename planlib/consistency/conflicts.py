@@ -213,8 +213,10 @@ class Analysis:
         return self._places[rule.id]
 
     def _in_order(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-        """Sort members: a target that asks for something first, then amounts, then quotients."""
-        return tuple(sorted(rules, key=lambda r: (not _asks(r), _is_quotient(r), _count(r), self._place(r))))
+        """Sort members: a target that asks for something first, then amounts, then quotients; parts after wholes."""
+        return tuple(
+            sorted(rules, key=lambda r: (not _asks(r), _is_quotient(r), _is_part(r), _count(r), self._place(r)))
+        )
 
     # ---- why ---------------------------------------------------------------------------------------------------------
     def chain(self, conflict: Conflict) -> Chain:
@@ -559,6 +561,10 @@ def _is_quotient(rule: Rule) -> bool:
 def _asks(rule: Rule) -> bool:
     """Whether a target asks for an outcome, so that the reader expects to hear by how much it is missed."""
     return rule.order is not None and rule.side(">=") is not None and rule.role in ("", "outcome")
+
+
+def _is_part(rule: Rule) -> bool:
+    return rule.metric not in catalogue()
 
 
 def _count(rule: Rule) -> int:
