@@ -4,9 +4,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.reference.budget import JUDGES
+from tests.reference import budget, experiments
 from tests.reference.compare import run_file
 from tests.reference.planning import SOLVERS
+
+JUDGES = budget.JUDGES | experiments.JUDGES
 
 
 def main(paths: list[str]) -> int:

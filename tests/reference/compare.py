@@ -34,7 +34,9 @@ def run_file(
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     for case in content["cases"]:
-        form = (case.get("kind") or case.get("group") or case.get("procedure") or "", case.get("method") or "")
+        form = (case.get("kind") or case.get("group") or "", case.get("method") or "")
+        if "procedure" in case:  # the name of its method, the same in all files; method is prose there
+            form = ("procedure", case["procedure"])
         solver, judge = solvers.get(form), judges.get(form)
         if judge is not None:
             yield _judged(case, judge, path.parent)
