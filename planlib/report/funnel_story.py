@@ -48,6 +48,8 @@ def users(
         book.metric(name, state[name], unit, method="cohort_recursion" if name in ("users", "active") else "as_stated")
     for name in ("churn", "stay", "wake"):
         book.metric(name, state[name], "ratio", method="monthly_rate")
+    for level in (0.5, 0.8, 0.95) if bands else ():
+        book.metric(f"range_{level * 100:g}", level, "probability", method="choice")
     kind, values = "none", {"due": "due", "forecast": "users", "active": "active"}
     if far:
         book.metric("goal", far["goal"], "users", metric="private_domain_users", method="as_stated")

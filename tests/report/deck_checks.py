@@ -87,19 +87,20 @@ def different_numbers(run_dir: Path) -> list[str]:
         return [f"zh has {len(texts['zh'])} pages, en has {len(texts['en'])}"]
     problems = []
     for i, page in enumerate(decks["zh"].content["pages"]):
-        sides, shown = {}, {}
+        sides, shown, ticks = {}, {}, Counter()
         for locale, deck in decks.items():
             own = deck.content["pages"][i]
             known = _dates(run, list(run.results))
             own_ticks, words = _ticks(tick_texts(deck, own))
             sides[locale] = _split_dates(_without(texts[locale][i], words), known)
-            shown[locale] = _without_ticks(list(numbers(sides[locale][1])), own_ticks)
+            shown[locale], left = _without_own_ticks(list(numbers(sides[locale][1])), own_ticks)
+            ticks += left
         dates = [Counter(date for _, date in sides[locale][0]) for locale in ("zh", "en")]
         if dates[0] != dates[1]:
             problems.append(f"page {i + 1} ({page['id']}): dates {dates[0] - dates[1]} against {dates[1] - dates[0]}")
         alone = _unmatched(shown["zh"], shown["en"])
         written = list(_written(run, page))  # an analyst's own sentences say in each language what they like
-        alone = [number for number in alone if not any(number.shows(x) for x in written)]
+        alone = [number for number in _without_ticks(alone, ticks) if not any(number.shows(x) for x in written)]
         problems += [f"page {i + 1} ({page['id']}): {number.text}" for number in alone]
     return problems
 
@@ -185,6 +186,17 @@ def _ticks(texts: list[str]) -> tuple[Counter, list[str]]:
     """Divide axis labels into numbers, which other texts of the page may hold too, and words."""
     plain = [text for text in texts if re.fullmatch(r"[−-]?[\d,.]+%?", text)]
     return Counter(plain), [text for text in texts if text not in plain]
+
+
+def _without_own_ticks(found: list[Number], ticks: Counter) -> tuple[list[Number], Counter]:
+    """Drop, each once, the numbers that are an axis label to the letter; return the rest and the labels left."""
+    left, kept = ticks.copy(), []
+    for number in found:
+        if left[number.text.strip()] > 0:
+            left[number.text.strip()] -= 1
+        else:
+            kept.append(number)
+    return kept, left
 
 
 def _without_ticks(found: list[Number], ticks: Counter) -> list[Number]:
