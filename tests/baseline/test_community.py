@@ -31,10 +31,11 @@ def test_complaints_come_last():
 
 
 def test_healthy_communities_are_seldom_flagged():
-    """Two signs at 5 % each: at most about a tenth of steady communities."""
+    """Two signs at 5 % each: about a tenth of steady communities, less what the steps of the score take away."""
     rng = np.random.default_rng(52)
     told = [phase(rng.normal(0.3, 0.02, 12), rng.normal(0.01, 0.001, 12)) for _ in range(2000)]
-    assert 1 - told.count("healthy") / 2000 < 0.0975 + 4 * (0.0975 * 0.9025 / 2000) ** 0.5
+    flagged = 1 - told.count("healthy") / 2000
+    assert 0.06 < flagged < 0.0975 + 4 * (0.0975 * 0.9025 / 2000) ** 0.5
 
 
 def test_mann_kendall_is_kendalls_tau_with_time():
