@@ -29,15 +29,20 @@ def mappings(plans: Iterable[Plan], *, kind: str = "lifecycle") -> dict[tuple[st
         field, there = f"users.schemes.{scheme.id}", known.get(scheme.crosswalk, ())
         if not there:
             values = {"choice": ", ".join(sorted(known)) or "—"}
-            problems.append(Problem("unknown_ref", "", f"{field}.crosswalk", None, scheme.crosswalk, values))
+            problems.append(
+                Problem("unknown_ref", field=f"{field}.crosswalk", given=scheme.crosswalk, values=values)
+            )
         elif max(scheme.maps_to) > len(there):
             values = {"low": 1, "high": len(there)}
-            problems.append(Problem("out_of_range", "", f"{field}.maps_to", None, max(scheme.maps_to), values))
+            problems.append(
+                Problem("out_of_range", field=f"{field}.maps_to", given=max(scheme.maps_to), values=values)
+            )
         elif scheme.id in known:
             names = (there[place - 1] for place in scheme.maps_to)
             found[scheme.id, scheme.crosswalk] = dict(zip(known[scheme.id], names, strict=True))
         else:
-            problems.append(Problem("count", "", f"{field}.labels", None, len(scheme.labels), {"n": scheme.classes}))
+            values = {"n": scheme.classes}
+            problems.append(Problem("count", field=f"{field}.labels", given=len(scheme.labels), values=values))
     if problems:
         raise InputError(*problems)
     return found
