@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
+from scipy.interpolate import PchipInterpolator
 from shared_cases import judge, shared_cases
 
 from planlib.core.errors import InputError
@@ -196,7 +197,7 @@ def test_the_adjusted_interval_covers(drift):
             here = mine & (np.sign(at) == sign)
             order = np.argsort(grid)
             low, high, middle = (
-                np.interp(at[here], grid[order], np.array([f(t) for t in told])[order]) / root
+                PchipInterpolator(grid[order], np.array([f(t) for t in told])[order])(at[here]) / root
                 for f in (lambda t: t.interval.low, lambda t: t.interval.high, lambda t: t.estimate)
             )
             covered[here] = (low <= drift) & (drift <= high)
