@@ -117,9 +117,10 @@ def _newest(db: DuckDBPyConnection, table: Table, parts: list[str]) -> str:
     keys = identifiers(list(table.key))
     rows = " UNION ALL ".join(parts)
     double = f"d_{table.name}"
-    db.execute(f"CREATE TABLE {double} AS SELECT {keys} FROM ({rows}) GROUP BY {keys} HAVING COUNT(*) > 1")
-    if not db.execute(f"SELECT COUNT(*) FROM {double}").fetchone()[0]:
+    alike = f"SELECT hash({keys}) AS h FROM ({rows}) GROUP BY h HAVING COUNT(*) > 1"
+    if not db.execute(f"SELECT COUNT(*) FROM ({alike})").fetchone()[0]:
         return rows
+    db.execute(f"CREATE TABLE {double} AS SELECT {keys} FROM ({rows}) GROUP BY {keys} HAVING COUNT(*) > 1")
     order = ", ".join(f"{_q(c.name)} DESC NULLS LAST" for c in table.columns if c.name not in table.key)
     return (
         f"SELECT * FROM ({rows}) ANTI JOIN {double} USING ({keys}) UNION ALL "
@@ -132,7 +133,7 @@ def _write(db: DuckDBPyConnection, root: Path, table: Table, sql: str) -> dict[s
     """Write a table as Parquet, sorted, and leave it readable under its own name."""
     order = identifiers([*([table.day] if table.day else []), *table.key])
     made = store.tidy_dir(root) / f".{table.name}.parquet"
-    db.execute(f"COPY ({sql} ORDER BY {order}) TO {literal(made)} (FORMAT parquet, COMPRESSION zstd)")
+    db.execute(f"COPY ({sql} ORDER BY {order}) TO {literal(made)} (FORMAT parquet, COMPRESSION snappy)")
     rows = db.execute(f"SELECT COUNT(*) FROM read_parquet({literal(made)})").fetchone()[0]
     if not rows:
         made.unlink()

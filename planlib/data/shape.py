@@ -75,6 +75,7 @@ def rows_sql(source: Source, each: Out, staged: Staged) -> str:
     raws = {column: _raw(f, each, staged) for column, f in fields.items()}
     number = str(staged.file_no) if staged.file_no is not None else f'"{FILE}"'
     read = ", ".join([f"{number} AS file_no", *(f'{raw} AS "r_{c}"' for c, raw in raws.items())])
+    read = f"DISTINCT {read}" if each.distinct else read
     kinds = ", ".join(f'{_value(f, _q(f"r_{c}"))} AS "{c}"' for c, f in fields.items())
     refusals = [(c, sql) for c, f in fields.items() if (sql := bad(f.kind, f'"r_{c}"', f'"{c}"'))]
     stored = [c.name for c in table.columns if c.name in {*each.fields, *each.computed}]

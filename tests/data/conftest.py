@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planlib.data.load import load
-from tests.data.raw_files import GOOD, put
+from tests.data.hand_made import GOOD, put
 
 
 @pytest.fixture(scope="session")

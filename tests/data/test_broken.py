@@ -13,7 +13,7 @@ from planlib.data import load as loading
 from planlib.data import sheet
 from planlib.data.engine import Engine
 from planlib.data.load import load
-from tests.data.raw_files import MONDAY, OK, behaviour, bill, contact, contacts, order, put
+from tests.data.hand_made import MONDAY, OK, behaviour, bill, contact, contacts, order, put
 
 HEAD = "日期,渠道,花费\n"
 STAFF_HEAD = "日期,成员,聊天总数,已回复聊天占比\n"

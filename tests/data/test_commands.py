@@ -15,7 +15,7 @@ from planlib.data.store import tidy_dir
 from planlib.workbook.data_job import data_root, forget_person, load_data, purge_before
 from planlib.workbook.failures import LockHeld
 from planlib.workbook.lock import hold
-from tests.data.raw_files import MONDAY, OK, contact, contacts, order, put
+from tests.data.hand_made import MONDAY, OK, contact, contacts, order, put
 
 MAIN = "from planlib.cli import main; main()"
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from planlib.data.erase import forget, purge
 from planlib.data.ids import hashed, salt
 from planlib.data.load import load, read_ledger
 from planlib.data.store import tidy_dir
-from tests.data.raw_files import MONDAY, OK, bill, contact, contacts, order, put
+from tests.data.hand_made import MONDAY, OK, bill, contact, contacts, order, put
 
 DAY = 86400
 OF_A = (b"wmA", b"oUnionA", b"oOpenA")

@@ -16,7 +16,7 @@ from planlib.data import stage as staging
 from planlib.data.engine import Engine
 from planlib.data.jsonsplit import Cut, arrays, envelope, opening
 from planlib.data.load import load, read_ledger
-from tests.data.raw_files import MONDAY, OK, bill, order, put
+from tests.data.hand_made import MONDAY, OK, bill, order, put
 
 NAMES = frozenset({"send_list", "list"})
 

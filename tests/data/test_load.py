@@ -20,7 +20,7 @@ from planlib.data.ids import hashed, salt
 from planlib.data.load import load, read_ledger
 from planlib.data.schema import TABLES
 from planlib.data.sources import SOURCES
-from tests.data.raw_files import (
+from tests.data.hand_made import (
     BILL_HEADS,
     GOOD,
     MONDAY,

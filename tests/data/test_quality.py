@@ -14,7 +14,7 @@ from planlib.core.intervals import wilson
 from planlib.data.load import load
 from planlib.data.quality import assess
 from planlib.data.suppress import small_cells, suppress_small
-from tests.data.raw_files import OK, behaviour, contact, contacts, order, put
+from tests.data.hand_made import OK, behaviour, contact, contacts, order, put
 
 
 @pytest.fixture(scope="module")

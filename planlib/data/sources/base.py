@@ -33,6 +33,7 @@ class Out:
         computed: column -> SQL over the fields.
         helps: fields that `computed` and `where` need and no column keeps.
         where: SQL over the fields; other rows are left out.
+        distinct: raw values that come again make no further row.
     """
 
     table: str
@@ -41,6 +42,7 @@ class Out:
     computed: Mapping[str, str] = field(default_factory=dict)
     helps: Mapping[str, Field] = field(default_factory=dict)
     where: str = ""
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ SOURCES: tuple[Source, ...] = (
            }, where="title IS NOT NULL"),
            out("id_links", "", {
                "external_hid": "@none text ''", "unionid_hid": "unionid id ''", "openid_hid": "openid id ''",
-               "seen_at": "created_at time",
-           }, where="openid_hid <> '' AND unionid_hid <> ''")),
+               "seen_at": "@pulled time",
+           }, where="openid_hid <> '' AND unionid_hid <> ''", distinct=True)),
     _sheet("sheet_costs", "channel_id amount_yuan",
            out("costs", "", {
                "date": "date date", "channel_id": "channel_id text", "amount_yuan": "amount_yuan signed_yuan",

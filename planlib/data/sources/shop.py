@@ -31,8 +31,8 @@ SOURCES: tuple[Source, ...] = (
            out("id_links", "", {
                "external_hid": "@none text ''", "unionid_hid": "order.unionid id ''",
                "openid_hid": "order.openid id ''",
-               "appid": "@appid text", "seen_at": "order.create_time seconds",
-           }, where="openid_hid <> '' OR unionid_hid <> ''")),
+               "appid": "@appid text", "seen_at": "@pulled time",
+           }, where="openid_hid <> '' OR unionid_hid <> ''", distinct=True)),
     source("shop_order_ids", "order_id_list[]", ""),
     source("shop_compass", "data", "pay_gmv pay_uv",
            out("shop_daily", "", {
