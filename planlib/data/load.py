@@ -132,7 +132,7 @@ def _scan(raw: Path, known: Mapping[str, Entry]) -> Scan:
     new: list[Entry] = []
     kept: list[Entry] = []
     number = max((entry.number for entry in known.values()), default=0)
-    by_hash = {entry.sha256: entry for entry in known.values() if entry.status != COPY}
+    originals = {_identity(entry): entry for entry in known.values() if entry.status != COPY}
     seen = set()
     for path in ledger.walk(raw):
         name = path.relative_to(raw).as_posix()
@@ -149,21 +149,30 @@ def _scan(raw: Path, known: Mapping[str, Entry]) -> Scan:
         number += 1
         pulled = ledger.iso(payload.pulled_at(PurePosixPath(name), stat.st_mtime))
         entry = Entry(number, name, sha256, stat.st_size, stat.st_mtime_ns, utf8, pulled)
-        first = by_hash.get(sha256)
+        first = originals.get(_identity(entry))
         if first and first.path != name and (raw / first.path).is_file():
             entry = dataclasses.replace(entry, status=COPY)
-        by_hash.setdefault(sha256, entry)
+        originals.setdefault(_identity(entry), entry)
         new.append(entry)
     still = {entry.path for entry in kept}
     gone = tuple(entry for name, entry in known.items() if name not in still)
     return Scan(tuple(new), tuple(kept), gone)
 
 
+def _identity(entry: Entry) -> tuple:
+    """Return what two files share of which one is a copy: content, what the name says of the request, day of the pull.
+
+    Idle days of two members look the same, so that content alone does not tell.
+    """
+    path = PurePosixPath(entry.path)
+    return entry.sha256, tuple(sorted(payload.name_context(path).items())), payload.folder_day(path)
+
+
 def _load(
     root: Path, raw: Path, stage: Stage, manifest: Mapping, tables: dict[str, Path], scan: Scan, seen: Say
 ) -> Report:
-    gone_hashes = {entry.sha256 for entry in scan.gone}
-    orphans = [e for e in scan.kept if e.status == COPY and e.sha256 in gone_hashes]
+    lost = {_identity(entry) for entry in scan.gone}
+    orphans = [e for e in scan.kept if e.status == COPY and _identity(e) in lost]
     returned = [dataclasses.replace(e, status=LOADED) for e in orphans]
     kept = [e for e in scan.kept if e not in orphans] + returned
     reading = [entry for entry in (*scan.new, *returned) if entry.status != COPY]

@@ -46,13 +46,19 @@ def pulled_at(path: PurePath, modified: float) -> dt.datetime:
     >>> pulled_at(PurePath("wecom/20261111/a.json"), 0.0)
     datetime.datetime(2026, 11, 11, 0, 0)
     """
+    day = folder_day(path)
+    return day or dt.datetime.fromtimestamp(int(modified), SHANGHAI).replace(tzinfo=None)
+
+
+def folder_day(path: PurePath) -> dt.datetime | None:
+    """Return the day that a file's folder is named by; None where no folder is."""
     for part in reversed(path.parts[:-1]):
         if _DAY.fullmatch(part):
             try:
                 return dt.datetime.strptime(part.replace("-", ""), "%Y%m%d")
             except ValueError:
                 continue
-    return dt.datetime.fromtimestamp(int(modified), SHANGHAI).replace(tzinfo=None)
+    return None
 
 
 def name_context(path: PurePath) -> Context:

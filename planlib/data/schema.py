@@ -69,7 +69,7 @@ class Table:
         ends: the column that dates the end of what a row tells, by which it is purged in place of `day`.
         daily: a row is due for every day (gaps are counted).
         merged: rows of one key from several payloads complete each other; else the newest row stands alone.
-        derived: made from other tables at the end of a load.
+        derived: made, or added to, from other tables at the end of a load.
         months_kept: how long its rows are of use, for tables with personal data: the longest window that a notebook
             looks back over. None: as long as what they tell is current.
     """
@@ -267,7 +267,7 @@ _ALL = (
     _table(
         "touches", "person_hid at channel_id touch_type",
         {"person_hid": HID, "at": TIME, "channel_id": TEXT, "touch_type": TEXT, "campaign_id": TEXT},
-        day="at", months_kept=13),
+        day="at", derived=True, derived=True, months_kept=13),
     _table(
         "experiments", "exp_id",
         {"exp_id": TEXT, "unit": TEXT, "name": TEXT, "metric": TEXT, "start_on": DATE, "end_on": DATE}),

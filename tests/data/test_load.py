@@ -197,6 +197,16 @@ def test_a_copy_of_a_file_adds_nothing_and_stands_in_for_it(tmp_path):
     assert table(tmp_path, "orders", "order_id") == [("1",)]
 
 
+def test_the_same_answer_to_another_question_is_no_copy(tmp_path):
+    idle = behaviour(0, new=0)
+    put(tmp_path, "s.userid=a.json", idle)
+    put(tmp_path, "s.userid=b.json", idle)
+    put(tmp_path, "later.userid=a.json", idle, folder="20261201")
+    load(tmp_path)
+    assert [e.status for e in read_ledger(tmp_path)] == ["loaded"] * 3
+    assert len(table(tmp_path, "staff_daily")) == 2
+
+
 def test_a_corrected_file_replaces_its_rows(tmp_path):
     put(tmp_path, "orders.jsonl", "\n".join(json.dumps(order(n)) for n in ("1", "2")))
     put(tmp_path, "other.json", order("3"))
