@@ -267,7 +267,7 @@ _ALL = (
     _table(
         "touches", "person_hid at channel_id touch_type",
         {"person_hid": HID, "at": TIME, "channel_id": TEXT, "touch_type": TEXT, "campaign_id": TEXT},
-        day="at", derived=True, derived=True, months_kept=13),
+        day="at", derived=True, months_kept=13),
     _table(
         "experiments", "exp_id",
         {"exp_id": TEXT, "unit": TEXT, "name": TEXT, "metric": TEXT, "start_on": DATE, "end_on": DATE}),
