@@ -84,7 +84,8 @@ class Aggregates:
                 total[:, i, j] = _summed(values[i] * known[j], codes, size)
                 if j <= i:
                     count[:, i, j] = count[:, j, i] = _summed((known[i] & known[j]).astype(float), codes, size)
-                    cross[:, i, j] = cross[:, j, i] = _summed(values[i] * values[j], codes, size)
+                    with np.errstate(over="ignore"):
+                        cross[:, i, j] = cross[:, j, i] = _summed(values[i] * values[j], codes, size)
         rows = _summed(np.ones(data.shape[1]), codes, size)
         whole = cls(names, rows, count, total, cross, base)
         return whole if groups is not None else whole[0]

@@ -22,7 +22,7 @@ from planlib.experiments.result import (
 )
 
 EXACT_TABLES = 4_000_000  # tables that Boschloo's test may look at
-BISECTIONS = 80
+BISECTIONS = 56  # halves an interval of length 2 down to the last bit
 Limits = tuple[np.ndarray, np.ndarray]
 
 
@@ -231,8 +231,8 @@ def score_z(c_x: object, c_n: object, t_x: object, t_n: object, delta: object, *
 
 
 def _pair(guard: Guard, arm: str, x: object, n: object) -> tuple[float, float]:
-    size = guard.whole(f"{arm}n", n, low=1)
     before = len(guard.problems)
+    size = guard.whole(f"{arm}n", n, low=1)
     hits = guard.whole(f"{arm}x", x, low=0)
     if not guard.problems[before:] and hits > size:
         guard.add("count_above_n", f"{arm}x", x, n=size)
