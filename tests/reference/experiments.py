@@ -16,12 +16,14 @@ from planlib.core.errors import InputError
 from planlib.experiments import power
 from planlib.experiments.cuped import Cuped, cuped, cuped_lift, cuped_ratio
 from planlib.experiments.means import clustered_mean, difference, lift, mean, poststratify, ratio
+from planlib.experiments.multiplicity import adjusted_p
 from planlib.experiments.noninferiority import non_inferiority, non_inferiority_proportions, tost
 from planlib.experiments.proportions import lift_of_proportions, one_proportion, two_proportions
 from planlib.experiments.ranks import mann_whitney, order_statistics, winsorise
 from planlib.experiments.result import Arm, Result
 from planlib.experiments.rows import known_numbers, split_arms
 from planlib.experiments.srm import srm
+from tests.reference import experiment_plans
 
 Case = Mapping[str, Any]
 FLOOR = 1e-12  # beside a relative tolerance
@@ -369,7 +371,8 @@ def ask_two_mean_rows(given: Case) -> Outcome:
 
 def ask_table(given: Case) -> Outcome:
     columns, metric = given["columns"], given["metric"]
-    unit = next((columns[given[key]] for key in ("unit", "user", "id", "unit_id") if given.get(key)), None)
+    others = [value for key, value in given.items() if key not in {"variant", "metric", "control", "ask"}]
+    unit = next((columns[name] for name in others if isinstance(name, str) and name in columns), None)
     nulls = {"nulls": given["nulls"]} if "nulls" in given else {}
     arms = split_arms(
         columns[given["variant"]], {metric: columns[metric]}, control=given["control"], unit=unit, **nulls
@@ -400,12 +403,20 @@ def ask_n_mean(given: Case) -> Outcome:
     return Outcome(values={"n_total": size.n_total, "n_per_arm": size.n_per_arm[0], "n_control": size.n_control_exact})
 
 
+def ask_adjust_p_values(given: Case) -> Outcome:
+    method = given.get("method", "holm").replace("-", "_")
+    adjusted = adjusted_p(given["p_values"], method)
+    reject = (adjusted <= given.get("alpha", 0.05)).tolist()
+    return Outcome(values={"adjusted": adjusted.tolist(), "reject": reject})
+
+
 ASKS: dict[str, Callable[[Case], Outcome]] = {
     "two_proportion": ask_two_proportion,
     "two_mean_summary": ask_two_mean_summary,
     "two_mean_rows": ask_two_mean_rows,
     "table": ask_table,
     "srm": ask_srm,
+    "adjust_p_values": ask_adjust_p_values,
     "n_proportion": ask_n_proportion,
     "n_mean": ask_n_mean,
 }
@@ -489,5 +500,6 @@ def _differences(expected: Any, found: Any, case: Case, where: str) -> Iterator[
             yield f"{where[:-1]}: expected {expected}, found {found}"
 
 
-JUDGES = {("procedure", name): _judge(procedure) for name, procedure in PROCEDURES.items()}
+EVERY = PROCEDURES | experiment_plans.PROCEDURES
+JUDGES = {("procedure", name): _judge(procedure) for name, procedure in EVERY.items()}
 JUDGES |= {("procedure", f"degenerate/{ask}"): degenerate for ask in ASKS}
