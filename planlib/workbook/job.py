@@ -78,7 +78,7 @@ def _target_lines(run_dir: Path, w: Words) -> list[str]:
 
     found = read_table(folder, "targets")
     rows = [_target_row(row, w) for row in found if row["status"] != "not_measured"]
-    heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "status"))
+    heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "chance", "status"))
     rest = [w.text("cli.targets_rest", n=len(found) - len(rows))] if len(rows) < len(found) else []
     return (_aligned([heads, *rows]) if rows else []) + rest
 
@@ -91,6 +91,7 @@ def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:
         w.text(f"cli.op_{row['op']}") + goal,
         "—" if row["due_month"] is None else w.number(row["due_month"], "month"),
         w.number(row["forecast"], unit),
+        w.number(row["probability"], "probability"),
         w.text(f"status.{row['status']}"),
     )
 
