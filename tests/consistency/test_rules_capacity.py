@@ -5,26 +5,9 @@ from numpy.testing import assert_allclose
 
 from planlib.consistency.rules.rules_capacity import capacity, sample_load, service_level
 from planlib.consistency.rules.samples import per_arm
-from planlib.consistency.view import View
 from planlib.core.words import words
 from planlib.experiments.power import n_proportions
-
-
-def said(id, metric, level, op="equals", **more):
-    return {"id": id, "metric": metric, op: level, "source": "W2.2"} | more
-
-
-def chains(found):
-    return [(f.chain.rpartition(".")[2], f.level) for f in found]
-
-
-def over(rule, *plans, cases=None):
-    return list(rule(View(plans, cases)))
-
-
-def of(found, chain):
-    return [f for f in found if f.chain.endswith(f".{chain}")]
-
+from tests.consistency.helpers import chains, has, of, over, pick, said
 
 USERS = said("u", "private_domain_users", 100_000, "at_least", by_month=12)
 LOAD = said("l", "users_per_operator", 10_000, owner="ops")
@@ -309,17 +292,6 @@ def test_classes_that_move_under_a_test(tiny):
 
 
 # ---- the shipped plans
-def pick(found, chain, statement):
-    return next(f for f in found if f.chain.endswith(chain) and statement in f.statements)
-
-
-def has(finding, figures, *values):
-    """Each value is among the finding's numbers, to 0.8 %."""
-    numbers = list(figures(finding).values())
-    missing = [v for v in values if not any(abs(n - v) <= 0.008 * abs(v) for n in numbers)]
-    assert not missing, (missing, figures(finding))
-
-
 def test_entries_of_capacity(shipped, figures):
     found = list(capacity(shipped))
     assert [f.level for f in found] == ["strain"] * 7

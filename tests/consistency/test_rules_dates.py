@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose
 
 from planlib.consistency.rules.rules_dates import cadence, lattice, precedence
 from planlib.consistency.view import View
+from tests.consistency.helpers import one
 
 
 def row(id, month, metric="month_reached", **more):
@@ -108,10 +109,6 @@ def test_rhythms(tiny):
     four = tiny(schedule__rhythm=rhythm(week, month, quarter, daily))
     (found,) = cadence(View([four]))
     assert found.figures["low"].value == 365 + 52 + 12 + 4
-
-
-def one(found, *statements):
-    return next(f for f in found if set(statements) <= set(f.statements))
 
 
 def test_shipped_precedence(shipped, figures):

@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose
 
 from planlib.consistency.rules.rules_evidence import benchmark, drift, lift_stack
 from planlib.consistency.view import View
+from tests.consistency.helpers import close, one
 
 
 def goal(id, metric, **level):
@@ -150,15 +151,6 @@ def test_averages_of_one_name(tiny, cases, other, fires):
     ]
     found = list(benchmark(View([plan], cases(benchmarks=rows))))
     assert [f.level for f in found] == ["question"] * fires
-
-
-def one(found, *statements):
-    return next(f for f in found if set(statements) <= set(f.statements))
-
-
-def close(found, expected, figures):
-    shown = figures(found)
-    assert_allclose([shown[name] for name in expected], list(expected.values()), rtol=0.008)
 
 
 def test_shipped_drift(shipped, figures):

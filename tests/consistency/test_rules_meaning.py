@@ -10,6 +10,7 @@ from planlib.consistency.rules.meaning import meaning
 from planlib.consistency.rules.readings import readings
 from planlib.consistency.view import View
 from planlib.core.words import words
+from tests.consistency.helpers import close, one
 
 
 def goal(id, metric, **level):
@@ -250,15 +251,6 @@ def test_part_above_its_whole(tiny, cases, part, fires):
 
 
 # ---- the shipped plans
-def one(found, *statements):
-    return next(f for f in found if set(statements) <= set(f.statements))
-
-
-def close(found, expected, figures):
-    shown = figures(found)
-    assert_allclose([shown[name] for name in expected], list(expected.values()), rtol=0.008)
-
-
 @pytest.mark.parametrize("module", [rules_dates, rules_evidence, rules_meaning, rules_money], ids=lambda m: m.__name__)
 def test_every_finding_can_be_said(shipped, module):
     for rule in module.RULES.values():

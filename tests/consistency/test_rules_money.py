@@ -7,6 +7,7 @@ from planlib.consistency.rules.rules_money import money_chain, ratio_chain, shar
 from planlib.consistency.view import View
 from planlib.core.words import words
 from planlib.plan import load_plan
+from tests.consistency.helpers import close, one
 
 METRICS = {name: f"{name}_budget_share" for name in ("labour", "tech", "marketing", "operating")}
 
@@ -151,15 +152,6 @@ def test_productivity(tiny, cases):
 
     assert_allclose(found(0.12)[0].figures["times"].value, 2.44, rtol=1e-2)
     assert not found(0.25)
-
-
-def one(found, *statements):
-    return next(f for f in found if set(statements) <= set(f.statements))
-
-
-def close(found, expected, figures):
-    shown = figures(found)
-    assert_allclose([shown[name] for name in expected], list(expected.values()), rtol=0.008)
 
 
 def test_shipped_bands(shipped, figures):

@@ -4,22 +4,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from planlib.consistency.rules.rules_sets import containment, identity, parts_whole, restated_ladder
-from planlib.consistency.view import View
 from planlib.core.words import words
 from planlib.funnel.sales import highest_repeat_orders, new_gmv_share
-
-
-def goal(id, metric, level, op="equals", **more):
-    return {"id": id, "metric": metric, op: level, "source": "W2.2"} | more
-
-
-def levels(found):
-    return [(f.chain.rpartition(".")[2], f.level) for f in found]
-
-
-def over(rule, *plans, cases=None):
-    return list(rule(View(plans, cases)))
-
+from tests.consistency.helpers import chains, has, over, pick, said
 
 # ---- R03
 MORE = {"op": "at_least", "by_month": 9}
@@ -45,26 +32,26 @@ MORE = {"op": "at_least", "by_month": 9}
     ],
 )  # fmt: skip
 def test_one_metric_stated_twice(tiny, one, other, expected):
-    targets = [goal(**({"id": i, "metric": "mau_rate", "level": 0.5} | row)) for i, row in (("a", one), ("b", other))]
-    assert levels(over(restated_ladder, tiny(targets=targets))) == expected
+    targets = [said(**({"id": i, "metric": "mau_rate", "level": 0.5} | row)) for i, row in (("a", one), ("b", other))]
+    assert chains(over(restated_ladder, tiny(targets=targets))) == expected
 
 
 def test_ladder_of_something_better_the_lower(tiny):
-    targets = [goal("a", "churn_rate", 0.08, by_month=6), goal("b", "churn_rate", 0.05, by_month=12)]
+    targets = [said("a", "churn_rate", 0.08, by_month=6), said("b", "churn_rate", 0.05, by_month=12)]
     assert not over(restated_ladder, tiny(targets=targets))
     targets[1]["equals"] = 0.1
-    assert levels(over(restated_ladder, tiny(targets=targets))) == [("falls", "strain")]
+    assert chains(over(restated_ladder, tiny(targets=targets))) == [("falls", "strain")]
 
 
 def test_no_contradiction_between_plans(tiny):
-    one = tiny(id="one", targets=[goal("a", "mau_rate", 0.5, by_month=12)])
-    other = tiny(id="other", targets=[goal("b", "mau_rate", 0.6, by_month=12)])
+    one = tiny(id="one", targets=[said("a", "mau_rate", 0.5, by_month=12)])
+    other = tiny(id="other", targets=[said("b", "mau_rate", 0.6, by_month=12)])
     (found,) = over(restated_ladder, one, other)
     assert (found.level, set(found.plans)) == ("strain", {"one", "other"})
 
 
 def test_repairs_of_two_levels(tiny):
-    targets = [goal("a", "mau_rate", 0.5, by_month=12), goal("b", "mau_rate", 0.6, by_month=12)]
+    targets = [said("a", "mau_rate", 0.5, by_month=12), said("b", "mau_rate", 0.6, by_month=12)]
     (found,) = over(restated_ladder, tiny(targets=targets))
     for repair in found.repairs:
         _, id, field = repair.path.split(".")
@@ -74,31 +61,31 @@ def test_repairs_of_two_levels(tiny):
 
 def test_multiple_counts_with_its_reference(tiny, cases):
     sector = cases(benchmarks=[{"id": "sector", "metric": "conversion_rate", "equals": 0.08}])
-    times = goal("a", "conversion_rate", 1.5, unit="multiple", reading="times", reference="sector")
-    same = tiny(targets=[times, goal("b", "conversion_rate", 0.12)])
+    times = said("a", "conversion_rate", 1.5, unit="multiple", reading="times", reference="sector")
+    same = tiny(targets=[times, said("b", "conversion_rate", 0.12)])
     assert not over(restated_ladder, same, cases=sector)
-    (found,) = over(restated_ladder, tiny(targets=[times, goal("b", "conversion_rate", 0.15)]), cases=sector)
+    (found,) = over(restated_ladder, tiny(targets=[times, said("b", "conversion_rate", 0.15)]), cases=sector)
     assert_allclose([found.figures["low"].value, found.figures["high"].value], [0.12, 0.15])
     repair = next(r for r in found.repairs if r.path == "targets.a.equals")
     assert_allclose(repair.to.value, 0.15 / 0.08)
 
 
 def test_multiple_of_an_unknown_figure_is_a_question(tiny):
-    times = goal("a", "repurchase_rate", 1.5, unit="multiple", reading="times", reference="industry_average")
-    assert levels(over(restated_ladder, tiny(targets=[times]))) == [("reference", "question")]
-    (found,) = over(restated_ladder, tiny(targets=[times, goal("b", "repurchase_rate", 0.35)]))
+    times = said("a", "repurchase_rate", 1.5, unit="multiple", reading="times", reference="industry_average")
+    assert chains(over(restated_ladder, tiny(targets=[times]))) == [("reference", "question")]
+    (found,) = over(restated_ladder, tiny(targets=[times, said("b", "repurchase_rate", 0.35)]))
     assert_allclose(found.figures["implied"].value, 0.35 / 1.5)
 
 
 def test_rungs_on_two_bases(tiny):
-    first = goal("a", "gmv_share", 0.25, by_month=6, denominator="company_gmv")
-    second = goal("b", "gmv_share", 0.3, by_month=12, denominator="company_revenue")
-    assert levels(over(restated_ladder, tiny(targets=[first, second]))) == [("bases", "strain")]
+    first = said("a", "gmv_share", 0.25, by_month=6, denominator="company_gmv")
+    second = said("b", "gmv_share", 0.3, by_month=12, denominator="company_revenue")
+    assert chains(over(restated_ladder, tiny(targets=[first, second]))) == [("bases", "strain")]
     assert not over(restated_ladder, tiny(targets=[first, second | {"denominator": "company_gmv"}]))
 
 
 def test_lift_beside_a_level(tiny):
-    targets = [goal("a", "ltv", 0.2, unit="relative_change"), goal("b", "ltv", 1200)]
+    targets = [said("a", "ltv", 0.2, unit="relative_change"), said("b", "ltv", 1200)]
     (found,) = over(restated_ladder, tiny(targets=targets))
     assert found.figures["base_low"].value == 1000
     assert not over(restated_ladder, tiny(targets=[targets[0] | {"base_value": 1000}, targets[1]]))
@@ -138,7 +125,7 @@ def test_deliverable_with_two_dates(tiny):
 def test_finished_before_it_is_raised(tiny, due, fires):
     """A goal of the second half of the year begins in month 7."""
     rows = [stone("a", "conversion_goal_month", due, deadline_of="conversion_rate")]
-    lift = goal("g", "conversion_rate", 0.25, unit="relative_change", period="half_year", by_month=12)
+    lift = said("g", "conversion_rate", 0.25, unit="relative_change", period="half_year", by_month=12)
     found = [f for f in over(restated_ladder, with_stones(tiny, *rows, targets=[lift])) if f.chain.endswith("finished")]
     assert bool(found) == fires
 
@@ -156,25 +143,25 @@ def test_finished_before_it_is_raised(tiny, due, fires):
     ],
 )
 def test_part_against_what_it_lies_in(tiny, part, whole, more, op, expected):
-    targets = [goal("a", "retention_d7", part, **more), goal("b", "first_interaction_rate", whole, op, **more)]
-    assert levels(over(containment, tiny(targets=targets))) == expected
+    targets = [said("a", "retention_d7", part, **more), said("b", "first_interaction_rate", whole, op, **more)]
+    assert chains(over(containment, tiny(targets=targets))) == expected
 
 
 def test_part_of_another_whole_is_no_contradiction(tiny):
     targets = [
-        goal("a", "retention_d7", 0.6, denominator="new_users"),
-        goal("b", "first_interaction_rate", 0.5, denominator="visits"),
+        said("a", "retention_d7", 0.6, denominator="new_users"),
+        said("b", "first_interaction_rate", 0.5, denominator="visits"),
     ]
-    assert levels(over(containment, tiny(targets=targets))) == [("subset", "strain")]
+    assert chains(over(containment, tiny(targets=targets))) == [("subset", "strain")]
 
 
 @pytest.mark.parametrize(("activation", "rescued"), [(0.25, True), (0.15, False)])
 def test_reading_that_rescues_the_order(tiny, activation, rescued):
     """0.5 + 0.5 x 0.25 = 62.5 % is above 60 %, 0.5 + 0.5 x 0.15 is not."""
     targets = [
-        goal("a", "retention_d7", 0.6),
-        goal("b", "first_interaction_rate", 0.5),
-        goal("c", "activation_rate", activation),
+        said("a", "retention_d7", 0.6),
+        said("b", "first_interaction_rate", 0.5),
+        said("c", "activation_rate", activation),
     ]
     (found,) = over(containment, tiny(targets=targets))
     assert found.chain.endswith("subset_rescued") == rescued
@@ -183,7 +170,7 @@ def test_reading_that_rescues_the_order(tiny, activation, rescued):
 
 
 def test_repairs_of_a_part(tiny):
-    targets = [goal("a", "retention_d7", 0.61), goal("b", "first_interaction_rate", 0.5)]
+    targets = [said("a", "retention_d7", 0.61), said("b", "first_interaction_rate", 0.5)]
     (found,) = over(containment, tiny(targets=targets))
     assert len(found.repairs) == 2
     for repair in found.repairs:
@@ -195,7 +182,7 @@ def test_repairs_of_a_part(tiny):
 @pytest.mark.parametrize(("part", "single"), [(0.5, 0.05), (0.3, 0.05), (0.9, 0.2)])
 def test_tries_that_it_takes(tiny, part, single):
     quoted = [{"id": "o", "metric": "message_open_rate", "equals": single, "source": "W5.1"}]
-    plan = tiny(targets=[goal("e", "event_participation_rate", part)], baseline__quoted=quoted)
+    plan = tiny(targets=[said("e", "event_participation_rate", part)], baseline__quoted=quoted)
     (found,) = over(containment, plan)
     n = found.figures["n"].value
     assert 1 - (1 - single) ** n >= part > 1 - (1 - single) ** (n - 1)
@@ -204,7 +191,7 @@ def test_tries_that_it_takes(tiny, part, single):
 def test_cap_on_pushing_says_what_is_lost(tiny):
     """Seven messages a week reach 78.5 % in a month, one a week 19.7 %."""
     quoted = [{"id": "o", "metric": "message_open_rate", "equals": 0.05, "source": "W5.1"}]
-    target = goal("e", "event_participation_rate", 0.5)
+    target = said("e", "event_participation_rate", 0.5)
     for cap, lost in ((7, 0.0), (1, 1 - (1 - 0.95 ** (30 / 7)) / 0.5)):
         limits = {"limits": {"sends_per_customer": {"metric": "push_frequency", "at_most": cap, "source": "platform"}}}
         (found,) = over(containment, tiny(targets=[target], baseline__quoted=quoted, **limits))
@@ -213,8 +200,8 @@ def test_cap_on_pushing_says_what_is_lost(tiny):
 
 def test_everybody_is_never_reached(tiny):
     quoted = [{"id": "o", "metric": "message_open_rate", "equals": 0.05, "source": "W5.1"}]
-    plan = tiny(targets=[goal("e", "event_participation_rate", 1.0)], baseline__quoted=quoted)
-    assert levels(over(containment, plan)) == [("tries_never", "strain")]
+    plan = tiny(targets=[said("e", "event_participation_rate", 1.0)], baseline__quoted=quoted)
+    assert chains(over(containment, plan)) == [("tries_never", "strain")]
 
 
 @pytest.mark.parametrize(
@@ -228,17 +215,17 @@ def test_everybody_is_never_reached(tiny):
 def test_share_against_the_product(tiny, timely, op, more, expected):
     """0.999 x 0.95 = 94.9 %."""
     targets = [
-        goal("t", "data_timeliness", timely, **more),
-        goal("a", "system_availability", 0.999, op, **more),
-        goal("c", "data_completeness", 0.95, op, **more),
+        said("t", "data_timeliness", timely, **more),
+        said("a", "system_availability", 0.999, op, **more),
+        said("c", "data_completeness", 0.95, op, **more),
     ]
     found = [f for f in over(containment, tiny(targets=targets)) if "missing" not in f.chain]
-    assert levels(found) == expected
+    assert chains(found) == expected
 
 
 def test_repairs_of_a_product(tiny):
-    targets = [goal("t", "gmv", 5_000_000, period="month"), goal("o", "orders", 20_000, period="month")]
-    targets.append(goal("a", "aov", 200))
+    targets = [said("t", "gmv", 5_000_000, period="month"), said("o", "orders", 20_000, period="month")]
+    targets.append(said("a", "aov", 200))
     (found,) = over(containment, tiny(targets=targets))
     assert found.figures["product"].value == 4_000_000
     assert found.level == "contradiction"
@@ -250,33 +237,33 @@ def test_repairs_of_a_product(tiny):
 
 
 def test_amounts_of_two_periods_are_not_multiplied(tiny):
-    targets = [goal("t", "gmv", 40_000_000, period="year"), goal("o", "orders", 20_000, period="month")]
-    assert not over(containment, tiny(targets=[*targets, goal("a", "aov", 200)]))
+    targets = [said("t", "gmv", 40_000_000, period="year"), said("o", "orders", 20_000, period="month")]
+    assert not over(containment, tiny(targets=[*targets, said("a", "aov", 200)]))
 
 
 def test_factors_at_the_date_of_the_product(tiny):
-    users = [goal(f"u{m}", "private_domain_users", n, "at_least", by_month=m) for m, n in ((6, 1e5), (12, 2e5))]
-    targets = [*users, goal("m", "mau_rate", 0.5), goal("a", "active_users", 1e5, by_month=12)]
+    users = [said(f"u{m}", "private_domain_users", n, "at_least", by_month=m) for m, n in ((6, 1e5), (12, 2e5))]
+    targets = [*users, said("m", "mau_rate", 0.5), said("a", "active_users", 1e5, by_month=12)]
     assert not over(containment, tiny(targets=targets))
     targets[-1]["by_month"] = 6
-    assert levels(over(containment, tiny(targets=targets))) == [("product", "strain")]
+    assert chains(over(containment, tiny(targets=targets))) == [("product", "strain")]
 
 
 def test_driver_that_is_not_stated(tiny):
-    targets = [goal("t", "tag_coverage", 0.9)]
+    targets = [said("t", "tag_coverage", 0.9)]
     (found,) = over(containment, tiny(targets=targets))
     assert (found.chain.rpartition(".")[2], found.figures["needed"].value) == ("missing", 0.9)
-    assert levels(over(containment, tiny(targets=[*targets, goal("c", "consent_rate", 0.95)]))) == []
-    assert levels(over(containment, tiny(targets=[*targets, goal("c", "consent_rate", 0.7)]))) == [("subset", "strain")]
+    assert chains(over(containment, tiny(targets=[*targets, said("c", "consent_rate", 0.95)]))) == []
+    assert chains(over(containment, tiny(targets=[*targets, said("c", "consent_rate", 0.7)]))) == [("subset", "strain")]
 
 
 @pytest.mark.parametrize(("asked", "fires"), [(100, True), (80, False)])
 def test_audience_of_one_community(tiny, asked, fires):
     """8 % of 1,000 members are 80 interactions."""
     targets = [
-        goal("e", "content_engagement_rate", 0.08),
-        goal("u", "private_domain_users", 100_000, "at_least", by_month=12),
-        goal("c", "communities", 100),
+        said("e", "content_engagement_rate", 0.08),
+        said("u", "private_domain_users", 100_000, "at_least", by_month=12),
+        said("c", "communities", 100),
     ]
     limits = [{"id": "i", "metric": "content_interactions", "at_least": asked, "source": "P3.2a"}]
     found = over(containment, tiny(targets=targets, users__thresholds=limits))
@@ -300,19 +287,19 @@ TAGS = {"denominator": "private_domain_users", "period": "month"}
     ],
 )
 def test_complements(tiny, stay, lost, one, other, level):
-    targets = [goal("s", "retention_m1", stay, **one), goal("c", "churn_rate", lost, **other)]
+    targets = [said("s", "retention_m1", stay, **one), said("c", "churn_rate", lost, **other)]
     assert [f.level for f in over(identity, tiny(targets=targets))] == ([level] if level else [])
 
 
 def test_floors_of_complements_can_give_way(tiny):
-    targets = [goal("s", "retention_m1", 0.4, "at_least", **TAGS), goal("c", "churn_rate", 0.08, "at_most", **TAGS)]
+    targets = [said("s", "retention_m1", 0.4, "at_least", **TAGS), said("c", "churn_rate", 0.08, "at_most", **TAGS)]
     assert [f.level for f in over(identity, tiny(targets=targets))] == ["question"]
 
 
 @pytest.mark.parametrize(("orders", "fires"), [(2, False), (3, True)])
 def test_new_share_against_repeat_orders(tiny, orders, fires):
     """Four a year leave 41.7 % new, six 32.3 %: the rooms' own identity."""
-    targets = [goal("n", "new_customer_share", 0.4, "at_least"), goal("r", "repurchase_rate", 0.35)]
+    targets = [said("n", "new_customer_share", 0.4, "at_least"), said("r", "repurchase_rate", 0.35)]
     core = [{"id": "k", "metric": "repurchase_count", "at_least": orders, "source": "P3.2a"}]
     found = over(identity, tiny(targets=targets, users__thresholds=core))
     assert bool(found) == fires
@@ -362,7 +349,7 @@ def test_team_against_its_list(tiny, changes, level):
 def test_channels_against_the_stated_intake(tiny, stated, fires):
     intake = {"value": [12_000, 18_000], "source": "W2.3"}
     channels = [{"id": "a", "name": {"zh": "甲", "en": "A"}, "paid": False, "intake": intake}]
-    plan = tiny(targets=[goal("f", "new_users_monthly", stated)], channels=channels)
+    plan = tiny(targets=[said("f", "new_users_monthly", stated)], channels=channels)
     assert [f.level for f in over(parts_whole, plan)] == (["strain"] if fires else [])
 
 
@@ -377,8 +364,8 @@ def test_channels_against_the_stated_intake(tiny, stated, fires):
     ],
 )
 def test_parts_of_a_whole(tiny, new, repeat, total, op, expected):
-    targets = [goal("n", "gmv_new", new, op), goal("r", "gmv_repeat", repeat, op), goal("g", "gmv", total)]
-    assert levels(over(parts_whole, tiny(targets=targets))) == expected
+    targets = [said("n", "gmv_new", new, op), said("r", "gmv_repeat", repeat, op), said("g", "gmv", total)]
+    assert chains(over(parts_whole, tiny(targets=targets))) == expected
 
 
 @pytest.mark.parametrize(
@@ -386,12 +373,12 @@ def test_parts_of_a_whole(tiny, new, repeat, total, op, expected):
     [(0.4, 0.3, []), (0.7, 0.4, [("parts_exceed", "contradiction")])],
 )
 def test_shares_of_the_traffic(tiny, organic, referral, expected):
-    targets = [goal("o", "organic_share", organic), goal("r", "referral_share", referral)]
-    assert levels(over(parts_whole, tiny(targets=targets))) == expected
+    targets = [said("o", "organic_share", organic), said("r", "referral_share", referral)]
+    assert chains(over(parts_whole, tiny(targets=targets))) == expected
 
 
 def test_repair_of_parts(tiny):
-    targets = [goal("n", "gmv_new", 60), goal("r", "gmv_repeat", 50), goal("g", "gmv", 100)]
+    targets = [said("n", "gmv_new", 60), said("r", "gmv_repeat", 50), said("g", "gmv", 100)]
     (found,) = over(parts_whole, tiny(targets=targets))
     for repair in found.repairs:
         _, id, field = repair.path.split(".")
@@ -400,17 +387,6 @@ def test_repair_of_parts(tiny):
 
 
 # ---- the shipped plans
-def pick(found, chain, statement):
-    return next(f for f in found if f.chain.endswith(chain) and statement in f.statements)
-
-
-def has(finding, figures, *values):
-    """Each value is among the finding's numbers, to 0.8 %."""
-    numbers = list(figures(finding).values())
-    missing = [v for v in values if not any(abs(n - v) <= 0.008 * abs(v) for n in numbers)]
-    assert not missing, (missing, figures(finding))
-
-
 def test_entries_of_restated_ladder(shipped, figures):
     found = over(lambda view: restated_ladder(shipped))
     assert {f.level for f in found} == {"strain", "question"}

@@ -9,6 +9,7 @@ from planlib.consistency.rules.rules_users import steady_state, stock_reach, win
 from planlib.consistency.view import View
 from planlib.core.words import words
 from planlib.funnel.users import simulate_users, stationary_active_share, stock_at
+from tests.consistency.helpers import chains, has, of, pick
 
 GOAL = {"id": "g", "metric": "private_domain_users", "at_least": 100_000, "by_month": 6, "source": "W2.2"}
 FLOW = {"id": "f", "metric": "new_users_monthly", "equals": 10_000, "source": "W2.3"}
@@ -26,10 +27,6 @@ def channel(intake=10_000, id="a", **more):
 def stage(first, last, id="traffic", permits=("acquisition",)):
     name = {"zh": "流量", "en": "Traffic"}
     return {"id": id, "name": name, "months": [first, last], "permits": list(permits), "source": "W6.4"}
-
-
-def levels(found):
-    return [(f.chain.rpartition(".")[2], f.level) for f in found]
 
 
 # ---- R01
@@ -139,13 +136,13 @@ def test_calendar(tiny, goal, from_stage, expected):
     plan = tiny(
         targets=[GOAL | {"at_least": goal}, FLOW], channels=[channel(), other], schedule__stages=stages
     )  # fmt: skip
-    assert levels(stock_reach(View([plan]))) == expected
+    assert chains(stock_reach(View([plan]))) == expected
 
 
 def test_calendar_opens_after_the_goal(tiny):
     plan = tiny(targets=[GOAL | {"at_least": 50_000}, FLOW], channels=[channel()], schedule__stages=[stage(7, 9)])
     (found,) = stock_reach(View([plan]))
-    assert levels([found]) == [("closed", "contradiction")]
+    assert chains([found]) == [("closed", "contradiction")]
 
 
 def test_stage_for_something_else_closes_nothing(tiny):
@@ -162,10 +159,6 @@ def loss(value=0.08, period="month", applied="before_adds"):
 def with_loss(tiny, goal=58_000, months=12, **more):
     changes = {"targets": [GOAL | {"at_least": goal, "by_month": months}, FLOW], "channels": [channel()]}
     return tiny(**(changes | {"users__churn": loss(), "plan__months": 60} | more))
-
-
-def of(found, chain):
-    return [f for f in found if f.chain.endswith(chain)]
 
 
 @pytest.mark.parametrize(("share", "level"), [(0.99, None), (1.0, None), (1.02, "contradiction")])
@@ -317,7 +310,7 @@ def test_opening_users_are_cohorts_of_their_own(tiny):
     late = {"schedule__stages": [stage(5, 12)], "channels": [channel()]}
     later = {"id": "t", "metric": "gmv_share", "equals": 0.3, "by_month": 24, "source": "W7.1"}
     plan = {"targets": [*shares, later], "plan__months": 24} | late
-    assert levels(window_maturity(View([tiny(**plan)]))) == [("share_next", "strain")]
+    assert chains(window_maturity(View([tiny(**plan)]))) == [("share_next", "strain")]
     assert not list(window_maturity(View([tiny(**plan, baseline__opening_users=opening(50_000))])))
 
 
@@ -355,17 +348,6 @@ def test_share_of_a_year_is_no_twelfth():
 
 
 # ---- the shipped plans
-def pick(found, chain, statement):
-    return next(f for f in found if f.chain.endswith(chain) and statement in f.statements)
-
-
-def has(finding, figures, *values):
-    """Each value is among the finding's numbers, to 0.8 %."""
-    numbers = list(figures(finding).values())
-    missing = [v for v in values if not any(abs(n - v) <= 0.008 * abs(v) for n in numbers)]
-    assert not missing, (missing, figures(finding))
-
-
 def test_entries_of_stock_reach(shipped, figures):
     found = list(stock_reach(shipped))
     assert [f.level for f in found] == ["contradiction"] * 4
