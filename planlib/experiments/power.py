@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, sqrt
+from typing import TypedDict, Unpack
 
 import numpy as np
 
 from planlib.core.guards import Guard
 
 DAYS_IN = {"day": 1.0, "week": 7.0, "month": 365.0 / 12.0}
-CORRECTIONS = ("bonferroni", "none")
-VARIANCES = ("unpooled", "pooled")
+CORRECTIONS = ("bonferroni", "dunnett", "none")
+VARIANCES = ("unpooled", "pooled", "control")
 DISTRIBUTIONS = ("t", "z")
 
 
@@ -26,7 +27,8 @@ class SampleSize:
         n_control_exact: size of the control before rounding up.
         alpha_each: significance level of each comparison with the control.
         power: as asked for.
-        method: proportion_unpooled_z, proportion_pooled_z, mean_t or mean_z.
+        method: proportion_unpooled_z, proportion_pooled_z, proportion_control_z, mean_t, mean_z,
+            non_inferiority_proportion_z or non_inferiority_mean_z.
     """
 
     n_per_arm: tuple[int, ...]
@@ -63,11 +65,33 @@ class Booking:
     refused: np.ndarray
 
 
+class Settings(TypedDict, total=False):
+    """What all sizes of tests have in common; every function here takes these keywords.
+
+    Attributes:
+        alpha: significance level of the whole test; 0.05.
+        sides: 2 (default), or 1 for a test in the direction of the effect.
+        allocation: relative sizes of the arms, the control first; at least two. With several treatments each is
+            compared with the control, and the smallest of them decides. (1, 1).
+        correction: of alpha for several treatments: bonferroni (default), dunnett (knows that they share the
+            control) or none.
+        variance_factor: multiplies all sizes: `cuped_factor`, `design_effect`, `sequential.inflation`, or their
+            product; 1.
+    """
+
+    alpha: float
+    sides: int
+    allocation: Sequence[float]
+    correction: str
+    variance_factor: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Design:
     """Checked settings that all comparisons share."""
 
     z_alpha: float
+    alpha: float
     alpha_each: float
     sides: int
     weights: tuple[float, ...]
@@ -79,35 +103,51 @@ class _Design:
         return tuple(weight / self.weights[0] for weight in self.weights[1:])
 
 
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Two shares whose difference is tested by a normal approximation."""
+
+    control: float
+    variance: str
+
+    def spreads(self, effect: float, ratio: float) -> tuple[float, float]:
+        """Standard error of the difference times sqrt(n_control), under the null and the alternative."""
+        p1, p2 = self.control, self.control + effect
+        own = sqrt(p1 * (1.0 - p1) + p2 * (1.0 - p2) / ratio)
+        if self.variance == "unpooled":
+            return own, own
+        under_null = p1 if self.variance == "control" else (p1 + ratio * p2) / (1.0 + ratio)
+        return sqrt(under_null * (1.0 - under_null) * (1.0 + 1.0 / ratio)), own
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """Two means whose difference is tested."""
+
+    sd: float
+    sd_treatment: float
+
+    def spreads(self, effect: float, ratio: float) -> tuple[float, float]:
+        own = sqrt(self.sd**2 + self.sd_treatment**2 / ratio)
+        return own, own
+
+
 def n_proportions(
-    p_control: float,
-    mde_abs: float,
-    *,
-    alpha: float = 0.05,
-    power: float = 0.8,
-    sides: int = 2,
-    allocation: Sequence[float] = (1.0, 1.0),
-    correction: str = "bonferroni",
-    variance: str = "unpooled",
-    variance_factor: float = 1.0,
+    p_control: float, mde_abs: float, *, power: float = 0.8, variance: str = "unpooled", **settings: Unpack[Settings]
 ) -> SampleSize:
     """Return the people needed to find a difference of two shares.
 
-    Normal approximation, rounded up. With several treatments each is compared with the
-    control at alpha / treatments (Bonferroni), and the smallest arm decides.
+    Normal approximation, rounded up.
 
     Args:
         p_control: share in the control, between 0 and 1.
         mde_abs: difference worth finding, in points as a share (0.02 = 2 points), not 0;
             p_control + mde_abs lies between 0 and 1.
-        alpha: significance level of the whole test.
         power: chance to find the difference, above alpha and below 1.
-        sides: 2, or 1 for a test in the direction of mde_abs.
-        allocation: relative sizes of the arms, the control first; at least two.
-        correction: bonferroni or none.
         variance: `unpooled` takes each arm's own variance throughout; `pooled` takes the common
-            variance under the null hypothesis (as the pooled z test; Fleiss, R power.prop.test).
-        variance_factor: multiplies all sizes: `cuped_factor`, `design_effect`.
+            variance under the null hypothesis (as the pooled z test; Fleiss, R power.prop.test);
+            `control` takes the control's there (Evan Miller's calculator).
+        settings: `Settings`.
 
     Raises:
         InputError: a value is out of range or not finite.
@@ -120,13 +160,11 @@ def n_proportions(
     (2911, 5822)
     """
     guard = Guard()
-    p1, p2 = _shares(guard, p_control, mde_abs)
-    design = _design(guard, alpha, sides, allocation, correction, variance_factor)
-    z_power = _z_power(guard, power, alpha)
-    guard.choice("variance", variance, VARIANCES)
+    shares, effect = _shares(guard, p_control, mde_abs, variance)
+    design = _design(guard, **settings)
+    z_power = _z_power(guard, power, design.alpha)
     guard.done()
-    exact = max(_n_control(p1, p2, ratio, design.z_alpha, z_power, variance) for ratio in design.ratios)
-    return _sized(exact * design.factor, design, power, f"proportion_{variance}_z")
+    return _sized(_needed(shares, effect, effect, design, z_power), design, power, f"proportion_{variance}_z")
 
 
 def n_means(
@@ -134,23 +172,20 @@ def n_means(
     *,
     sd: float,
     sd_treatment: float | None = None,
-    alpha: float = 0.05,
     power: float = 0.8,
-    sides: int = 2,
-    allocation: Sequence[float] = (1.0, 1.0),
-    correction: str = "bonferroni",
     distribution: str = "t",
-    variance_factor: float = 1.0,
+    **settings: Unpack[Settings],
 ) -> SampleSize:
-    """Return the people needed to find a difference of two means.
+    """Return the people needed to find a difference of two means, or of two ratios (sd = `ratio_sd`).
 
     Args:
         mde_abs: difference worth finding, in the metric's unit, not 0.
         sd: standard deviation in the control, > 0.
         sd_treatment: in the treatments; None = as in the control.
+        power: as `n_proportions`.
         distribution: `t` (noncentral t with n_control + n_treatment - 2 degrees of
             freedom) or `z` (normal approximation).
-        alpha, power, sides, allocation, correction, variance_factor: as `n_proportions`.
+        settings: `Settings`.
 
     Raises:
         InputError: a value is out of range or not finite.
@@ -159,16 +194,78 @@ def n_means(
     4709.33
     """
     guard = Guard()
-    effect, sd1, sd2 = _effect(guard, mde_abs, sd, sd_treatment)
-    design = _design(guard, alpha, sides, allocation, correction, variance_factor)
-    z_power = _z_power(guard, power, alpha)
-    guard.choice("distribution", distribution, DISTRIBUTIONS)
+    effect = _effect(guard, mde_abs)
+    means = _means(guard, sd, sd_treatment, distribution)
+    design = _design(guard, **settings)
+    z_power = _z_power(guard, power, design.alpha)
     guard.done()
-    variances = [design.factor * (sd1**2 + sd2**2 / ratio) for ratio in design.ratios]
-    exact = max((design.z_alpha + z_power) ** 2 * v / effect**2 for v in variances)
+    exact = _needed(means, effect, effect, design, z_power)
     if distribution == "t":
-        exact = max(_n_control_t(effect, v, r, design, power) for v, r in zip(variances, design.ratios, strict=True))
+        exact = max(_n_control_t(effect, means, ratio, design, power) for ratio in design.ratios)
     return _sized(exact, design, power, f"mean_{distribution}")
+
+
+def n_non_inferiority_proportions(
+    p_control: float,
+    margin_abs: float,
+    *,
+    expected_abs: float = 0.0,
+    higher_is_better: bool = True,
+    power: float = 0.8,
+    **settings: Unpack[Settings],
+) -> SampleSize:
+    """Return the people needed to show that a share is not worse by a margin: one-sided, unpooled.
+
+    Args:
+        p_control: as `n_proportions`.
+        margin_abs: what may be lost, in points as a share, > 0.
+        expected_abs: true difference treatment - control that is expected; it must not use up the margin.
+        higher_is_better: False for shares that should stay low, such as exits.
+        power: as `n_proportions`.
+        settings: `Settings`; alpha is 0.025 unless given, sides is always 1.
+
+    Raises:
+        InputError: a value out of range, or an expected loss of the margin or more.
+
+    >>> n_non_inferiority_proportions(0.15, 0.02).n_per_arm
+    (5004, 5004)
+    """
+    guard = Guard()
+    margin, shift = _margin(guard, margin_abs, expected_abs, higher_is_better)
+    p1 = guard.number("p_control", p_control, above=0.0, below=1.0)
+    if not guard.problems and not 0.0 < p1 + shift < 1.0:
+        guard.add("between", "expected_abs", expected_abs, low=round(-p1, 12), high=round(1.0 - p1, 12))
+    design = _design(guard, **_one_sided(settings))
+    z_power = _z_power(guard, power, design.alpha)
+    guard.done()
+    exact = _needed(_Shares(p1, "unpooled"), shift, margin, design, z_power)
+    return _sized(exact, design, power, "non_inferiority_proportion_z")
+
+
+def n_non_inferiority_means(
+    margin_abs: float,
+    *,
+    sd: float,
+    sd_treatment: float | None = None,
+    expected_abs: float = 0.0,
+    higher_is_better: bool = True,
+    power: float = 0.8,
+    **settings: Unpack[Settings],
+) -> SampleSize:
+    """Return the people needed to show that a mean or ratio is not worse by a margin: one-sided, normal approximation.
+
+    Args as `n_means` and `n_non_inferiority_proportions`; the margin in the metric's unit.
+
+    >>> n_non_inferiority_means(0.5, sd=10.0).n_per_arm
+    (6280, 6280)
+    """
+    guard = Guard()
+    margin, shift = _margin(guard, margin_abs, expected_abs, higher_is_better)
+    means = _means(guard, sd, sd_treatment, "z")
+    design = _design(guard, **_one_sided(settings))
+    z_power = _z_power(guard, power, design.alpha)
+    guard.done()
+    return _sized(_needed(means, shift, margin, design, z_power), design, power, "non_inferiority_mean_z")
 
 
 def power_proportions(
@@ -176,13 +273,9 @@ def power_proportions(
     mde_abs: float,
     n_control: float,
     *,
-    alpha: float = 0.05,
-    sides: int = 2,
-    allocation: Sequence[float] = (1.0, 1.0),
-    correction: str = "bonferroni",
     variance: str = "unpooled",
-    variance_factor: float = 1.0,
     both_tails: bool = True,
+    **settings: Unpack[Settings],
 ) -> float:
     """Return the chance to find a difference of two shares with a given control size.
 
@@ -196,16 +289,11 @@ def power_proportions(
     0.7402
     """
     guard = Guard()
-    p1, p2 = _shares(guard, p_control, mde_abs)
+    shares, effect = _shares(guard, p_control, mde_abs, variance)
     size = guard.number("n_control", n_control, above=0.0)
-    design = _design(guard, alpha, sides, allocation, correction, variance_factor)
-    guard.choice("variance", variance, VARIANCES)
+    design = _design(guard, **settings)
     guard.done()
-    chances = []
-    for ratio in design.ratios:
-        null, alternative = (s / sqrt(size / design.factor) for s in _spreads(p1, p2, ratio, variance))
-        chances.append(_normal_power(abs(p2 - p1), null, alternative, design, both_tails))
-    return min(chances)
+    return _normal_power(shares, effect, size, design, both_tails)
 
 
 def power_means(
@@ -214,13 +302,9 @@ def power_means(
     *,
     sd: float,
     sd_treatment: float | None = None,
-    alpha: float = 0.05,
-    sides: int = 2,
-    allocation: Sequence[float] = (1.0, 1.0),
-    correction: str = "bonferroni",
     distribution: str = "t",
-    variance_factor: float = 1.0,
     both_tails: bool = True,
+    **settings: Unpack[Settings],
 ) -> float:
     """Return the chance to find a difference of two means with a given control size.
 
@@ -230,34 +314,25 @@ def power_means(
     0.869
     """
     guard = Guard()
-    effect, sd1, sd2 = _effect(guard, mde_abs, sd, sd_treatment)
+    effect = _effect(guard, mde_abs)
+    means = _means(guard, sd, sd_treatment, distribution)
     size = guard.number("n_control", n_control, above=0.0)
-    design = _design(guard, alpha, sides, allocation, correction, variance_factor)
-    guard.choice("distribution", distribution, DISTRIBUTIONS)
+    design = _design(guard, **settings)
     _degrees_of_freedom(guard, size, design, distribution)
     guard.done()
-    chances = []
-    for ratio in design.ratios:
-        spread = sqrt(design.factor * (sd1**2 + sd2**2 / ratio) / size)
-        if distribution == "z":
-            chances.append(_normal_power(effect, spread, spread, design, both_tails))
-        else:
-            chances.append(_t_power(effect / spread, size * (1.0 + ratio) - 2.0, design, both_tails))
-    return min(chances)
+    if distribution == "z":
+        return _normal_power(means, effect, size, design, both_tails)
+    return min(_t_power(effect, size, means, ratio, design, both_tails) for ratio in design.ratios)
 
 
 def mde_proportions(
     p_control: float,
     n_control: float,
     *,
-    alpha: float = 0.05,
     power: float = 0.8,
-    sides: int = 2,
-    allocation: Sequence[float] = (1.0, 1.0),
-    correction: str = "bonferroni",
     variance: str = "unpooled",
-    variance_factor: float = 1.0,
     direction: int = 1,
+    **settings: Unpack[Settings],
 ) -> float | None:
     """Return the smallest absolute difference of shares that a given control size finds.
 
@@ -277,17 +352,15 @@ def mde_proportions(
     guard = Guard()
     p1 = guard.number("p_control", p_control, above=0.0, below=1.0)
     size = guard.number("n_control", n_control, above=0.0)
-    design = _design(guard, alpha, sides, allocation, correction, variance_factor)
-    z_power = _z_power(guard, power, alpha)
+    design = _design(guard, **settings)
+    z_power = _z_power(guard, power, design.alpha)
     guard.choice("variance", variance, VARIANCES)
     guard.choice("direction", direction, (1, -1))
     guard.done()
-    furthest = 1.0 - p1 if direction == 1 else p1
+    shares, furthest = _Shares(p1, variance), 1.0 - p1 if direction == 1 else p1
 
     def enough(effect: float) -> bool:
-        p2 = p1 + direction * effect
-        needed = max(_n_control(p1, p2, ratio, design.z_alpha, z_power, variance) for ratio in design.ratios)
-        return needed * design.factor <= size
+        return _needed(shares, direction * effect, effect, design, z_power) <= size
 
     # below a power of one half, a wider alternative can make a larger effect harder to find
     steps = furthest * (np.arange(1, 201) / 200.0) if power < 0.5 else [furthest]
@@ -300,13 +373,9 @@ def mde_means(
     *,
     sd: float,
     sd_treatment: float | None = None,
-    alpha: float = 0.05,
     power: float = 0.8,
-    sides: int = 2,
-    allocation: Sequence[float] = (1.0, 1.0),
-    correction: str = "bonferroni",
     distribution: str = "t",
-    variance_factor: float = 1.0,
+    **settings: Unpack[Settings],
 ) -> float:
     """Return the smallest absolute difference of means that a given control size finds.
 
@@ -317,28 +386,64 @@ def mde_means(
     """
     guard = Guard()
     size = guard.number("n_control", n_control, above=0.0)
-    _, sd1, sd2 = _effect(guard, 1.0, sd, sd_treatment)
-    design = _design(guard, alpha, sides, allocation, correction, variance_factor)
-    z_power = _z_power(guard, power, alpha)
-    guard.choice("distribution", distribution, DISTRIBUTIONS)
+    means = _means(guard, sd, sd_treatment, distribution)
+    design = _design(guard, **settings)
+    z_power = _z_power(guard, power, design.alpha)
     _degrees_of_freedom(guard, size, design, distribution)
     guard.done()
-    spread = max(sd1, sd2) * sqrt(1.0 + max(1.0 / ratio for ratio in design.ratios))
-    start = (design.z_alpha + abs(z_power)) * spread * sqrt(design.factor / size)
-    settings = {"sd": sd, "sd_treatment": sd_treatment, "alpha": alpha, "sides": sides, "allocation": allocation,
-                "correction": correction, "distribution": distribution, "variance_factor": variance_factor}
 
     def enough(effect: float) -> bool:
-        return power_means(effect, size, both_tails=False, **settings) >= power
+        if distribution == "z":
+            return _normal_power(means, effect, size, design, False) >= power
+        return min(_t_power(effect, size, means, ratio, design, False) for ratio in design.ratios) >= power
 
-    high = start
+    spread = max(means.spreads(0.0, ratio)[0] for ratio in design.ratios)
+    high = (design.z_alpha + abs(z_power)) * spread * sqrt(design.factor / size)
     while not enough(high):
         high *= 2.0
     return _smallest(enough, high)
 
 
-def design_effect(cluster_size: float, icc: float) -> float:
-    """Return the factor by which clusters enlarge a test: 1 + (m - 1) icc.
+def ratio_sd(mean_numerator: float, mean_denominator: float, covariance: Sequence[Sequence[float]]) -> float:
+    """Return the standard deviation of one person's part in a ratio of means (delta method), for `n_means`.
+
+    Args:
+        mean_numerator, mean_denominator: a person's means; the denominator's not 0.
+        covariance: (2, 2) of numerator and denominator over people.
+
+    Raises:
+        InputError: a value out of range, or a matrix that is no covariance.
+
+    Source: Deng, Knoblich & Lu 2018.
+
+    >>> round(ratio_sd(2.0, 4.0, [[1.0, 0.5], [0.5, 4.0]]), 6)
+    0.306186
+    """
+    guard = Guard()
+    top, bottom = guard.number("mean_numerator", mean_numerator), guard.number("mean_denominator", mean_denominator)
+    spread = guard.numbers("covariance", covariance, ndim=(2,))
+    if bottom == 0:
+        guard.add("not_zero", "mean_denominator", mean_denominator)
+    if spread.shape != (2, 2):
+        guard.add("shape", "covariance", f"shape {spread.shape}", expected="(2, 2)")
+    guard.done()
+    weights = np.array([1.0, -top / bottom]) / bottom
+    variance = float(weights @ spread @ weights)
+    if variance <= 0 or spread[0, 1] != spread[1, 0] or spread.diagonal().min() < 0:
+        guard.add("above", "covariance", variance, low=0)
+    guard.done()
+    return sqrt(variance)
+
+
+def design_effect(cluster_size: float, icc: float, *, cv: float = 0.0) -> float:
+    """Return the factor by which clusters enlarge a test: 1 + ((1 + cv^2) m - 1) icc.
+
+    Args:
+        cluster_size: mean people of a cluster, >= 1.
+        icc: intra-cluster correlation, 0 to 1.
+        cv: standard deviation of the clusters' sizes over their mean, >= 0.
+
+    Source: Kish 1965; unequal clusters: Eldridge, Ashby & Kerry 2006.
 
     >>> round(design_effect(20, 0.05), 2)
     1.95
@@ -346,8 +451,9 @@ def design_effect(cluster_size: float, icc: float) -> float:
     guard = Guard()
     m = guard.number("cluster_size", cluster_size, low=1.0)
     rho = guard.number("icc", icc, low=0.0, high=1.0)
+    uneven = guard.number("cv", cv, low=0.0)
     guard.done()
-    return 1.0 + (m - 1.0) * rho
+    return 1.0 + ((1.0 + uneven**2) * m - 1.0) * rho
 
 
 def cuped_factor(rho: float) -> float:
@@ -403,6 +509,58 @@ def duration(
     days = people * DAYS_IN[per] / (traffic * share)
     weeks = max(_up(days / 7.0), shortest)
     return Duration(days, _up(days), weeks, 7 * weeks)
+
+
+def unique_curve(weekly: float, four_weekly: float, *, weeks: int) -> np.ndarray:
+    """Return how many different people come within 1, 2, ... weeks: weekly w^b, b fitted to two counts.
+
+    Most of the people of a second week were there in the first, so that twice the time brings less than twice
+    the people.
+
+    Args:
+        weekly, four_weekly: different people within one week and within four, weekly <= four_weekly <= 4 weekly.
+        weeks: length of the curve.
+
+    >>> unique_curve(10_000, 20_000, weeks=4).round()
+    array([10000., 14142., 17321., 20000.])
+    """
+    guard = Guard()
+    one = guard.number("weekly", weekly, above=0.0)
+    guard.number("four_weekly", four_weekly, low=one, high=4.0 * one)
+    length = guard.whole("weeks", weeks)
+    guard.done()
+    return one * np.arange(1, length + 1) ** (np.log(four_weekly / one) / np.log(4.0))
+
+
+def duration_by_curve(
+    n_total: float, uniques: object, *, exposure: float = 1.0, min_weeks: int = 1
+) -> int | None:
+    """Return the whole weeks until enough different people have come; None when the curve ends before.
+
+    Args:
+        n_total: people in all arms, > 0.
+        uniques: (W,) different people who could enter within 1, 2, ... W weeks, never falling: measured, or of
+            `unique_curve`.
+        exposure, min_weeks: as `duration`.
+
+    Raises:
+        InputError: a curve that falls, or a value out of range.
+
+    >>> duration_by_curve(16_000, unique_curve(10_000, 20_000, weeks=8))
+    3
+    """
+    guard = Guard()
+    people = guard.number("n_total", n_total, above=0.0)
+    curve = guard.numbers("uniques", uniques, low=0.0, ndim=(1,))
+    share = guard.number("exposure", exposure, above=0.0, high=1.0)
+    shortest = guard.whole("min_weeks", min_weeks)
+    falls = np.flatnonzero(np.diff(curve) < 0)
+    if not guard.problems and falls.size:
+        at = int(falls[0]) + 1
+        guard.add("at_least", f"uniques[{at}]", float(curve[at]), low=float(curve[at - 1]))
+    guard.done()
+    enough = np.flatnonzero(curve * share >= people * (1.0 - 1e-12))
+    return max(int(enough[0]) + 1, shortest) if enough.size else None
 
 
 def months_of_intake(n_total: float, monthly_intake: float) -> float:
@@ -461,30 +619,55 @@ def _first_window(free: np.ndarray, need: float, longest: int) -> int | None:
     return None
 
 
-def _shares(guard: Guard, p_control: float, mde_abs: float) -> tuple[float, float]:
+def _shares(guard: Guard, p_control: float, mde_abs: float, variance: str) -> tuple[_Shares, float]:
     p1 = guard.number("p_control", p_control, above=0.0, below=1.0)
     effect = guard.number("mde_abs", mde_abs)
     if effect == 0:
         guard.add("not_zero", "mde_abs", mde_abs)
     elif not guard.problems and not 0.0 < p1 + effect < 1.0:
         guard.add("between", "mde_abs", mde_abs, low=round(-p1, 12), high=round(1.0 - p1, 12))
-    return p1, p1 + effect
+    guard.choice("variance", variance, VARIANCES)
+    return _Shares(p1, variance), effect
 
 
-def _effect(guard: Guard, mde_abs: float, sd: float, sd_treatment: float | None) -> tuple[float, float, float]:
+def _effect(guard: Guard, mde_abs: float) -> float:
     effect = guard.number("mde_abs", mde_abs)
     if effect == 0:
         guard.add("not_zero", "mde_abs", mde_abs)
-    sd1 = guard.number("sd", sd, above=0.0)
-    sd2 = sd1 if sd_treatment is None else guard.number("sd_treatment", sd_treatment, above=0.0)
-    return abs(effect), sd1, sd2
+    return abs(effect)
+
+
+def _means(guard: Guard, sd: float, sd_treatment: float | None, distribution: str) -> _Means:
+    own = guard.number("sd", sd, above=0.0)
+    guard.choice("distribution", distribution, DISTRIBUTIONS)
+    return _Means(own, own if sd_treatment is None else guard.number("sd_treatment", sd_treatment, above=0.0))
+
+
+def _margin(guard: Guard, margin_abs: float, expected_abs: float, higher_is_better: bool) -> tuple[float, float]:
+    """What is left of the margin at the expected difference, and that difference."""
+    margin, shift = guard.number("margin_abs", margin_abs, above=0.0), guard.number("expected_abs", expected_abs)
+    left = margin + (shift if higher_is_better else -shift)
+    if not guard.problems and left <= 0:
+        limit = -margin if higher_is_better else margin
+        limits = {"low": limit} if higher_is_better else {"high": limit}
+        guard.add("above" if higher_is_better else "less", "expected_abs", expected_abs, **limits)
+    return left, shift
+
+
+def _one_sided(settings: Settings) -> Settings:
+    return {"alpha": 0.025} | settings | {"sides": 1}
 
 
 def _design(
-    guard: Guard, alpha: float, sides: int, allocation: Sequence[float], correction: str, variance_factor: float
+    guard: Guard,
+    *,
+    alpha: float = 0.05,
+    sides: int = 2,
+    allocation: Sequence[float] = (1.0, 1.0),
+    correction: str = "bonferroni",
+    variance_factor: float = 1.0,
 ) -> _Design:
-    from scipy.special import ndtri
-
+    """Check the `Settings`."""
     level = guard.number("alpha", alpha, above=0.0, below=1.0)
     guard.choice("sides", sides, (1, 2))
     weights = guard.numbers("allocation", list(allocation), above=0.0, ndim=(1,))
@@ -492,9 +675,23 @@ def _design(
         guard.add("too_few", "allocation", weights.size, low=2)
     guard.choice("correction", correction, CORRECTIONS)
     factor = guard.number("variance_factor", variance_factor, above=0.0)
-    each = level / (weights.size - 1) if correction == "bonferroni" and weights.size > 1 else level
-    z = float(-ndtri(each / sides)) if sides in (1, 2) and 0 < each < 1 else inf
-    return _Design(z, each, sides, tuple(weights.tolist()), factor)
+    if guard.problems:
+        return _Design(inf, level, level, 2, (1.0, 1.0), 1.0)
+    z, each = _critical(level, sides, weights, correction)
+    return _Design(z, level, each, sides, tuple(weights.tolist()), factor)
+
+
+def _critical(alpha: float, sides: int, weights: np.ndarray, correction: str) -> tuple[float, float]:
+    """Critical value of each comparison, and its level."""
+    from scipy.special import ndtr, ndtri
+
+    if correction == "dunnett":
+        from planlib.experiments.multiplicity import dunnett_critical
+
+        z = dunnett_critical(weights, alpha=alpha, sides=sides)
+        return z, float(sides * ndtr(-z))
+    each = alpha / (weights.size - 1) if correction == "bonferroni" else alpha
+    return float(-ndtri(each / sides)), each
 
 
 def _z_power(guard: Guard, power: float, alpha: float) -> float:
@@ -508,29 +705,29 @@ def _z_power(guard: Guard, power: float, alpha: float) -> float:
 
 def _degrees_of_freedom(guard: Guard, n_control: float, design: _Design, distribution: str) -> None:
     """A t test needs more than two people in its smallest comparison."""
-    smallest = 1.0 + min(design.ratios, default=1.0)
+    smallest = 1.0 + min(design.ratios)
     if distribution == "t" and not guard.problems and n_control * smallest <= 2.0:
         guard.add("above", "n_control", n_control, low=round(2.0 / smallest, 6))
 
 
-def _spreads(p1: float, p2: float, ratio: float, variance: str) -> tuple[float, float]:
-    """Standard error of the difference times sqrt(n_control), under the null and the alternative."""
-    own = sqrt(p1 * (1.0 - p1) + p2 * (1.0 - p2) / ratio)
-    common = (p1 + ratio * p2) / (1.0 + ratio)
-    return (own if variance == "unpooled" else sqrt(common * (1.0 - common) * (1.0 + 1.0 / ratio))), own
+def _needed(metric: _Shares | _Means, effect: float, distance: float, design: _Design, z_power: float) -> float:
+    """Control size of the hardest comparison, by the normal approximation.
+
+    Args:
+        effect: true difference, which sets the variances.
+        distance: from the null hypothesis to it.
+    """
+    spreads = [metric.spreads(effect, ratio) for ratio in design.ratios]
+    reach = max(design.z_alpha * null + z_power * alternative for null, alternative in spreads)
+    return design.factor * (max(reach, 0.0) / distance) ** 2
 
 
-def _n_control(p1: float, p2: float, ratio: float, z_alpha: float, z_power: float, variance: str) -> float:
-    null, alternative = _spreads(p1, p2, ratio, variance)
-    return (max(z_alpha * null + z_power * alternative, 0.0) / (p2 - p1)) ** 2
-
-
-def _n_control_t(effect: float, variance: float, ratio: float, design: _Design, power: float) -> float:
+def _n_control_t(effect: float, means: _Means, ratio: float, design: _Design, power: float) -> float:
     """Solve the noncentral t power (near tail) for the control size."""
     from scipy.optimize import brentq
 
     def gap(n: float) -> float:
-        return _t_power(effect * sqrt(n / variance), n * (1.0 + ratio) - 2.0, design, False) - power
+        return _t_power(effect, n, means, ratio, design, False) - power
 
     low = (2.0 + 1e-6) / (1.0 + ratio)
     if gap(low) >= 0:
@@ -541,17 +738,28 @@ def _n_control_t(effect: float, variance: float, ratio: float, design: _Design, 
     return float(brentq(gap, low, high, xtol=1e-9, rtol=1e-13))
 
 
-def _normal_power(effect: float, null: float, alternative: float, design: _Design, both_tails: bool) -> float:
+def _normal_power(
+    metric: _Shares | _Means, effect: float, n_control: float, design: _Design, both_tails: bool
+) -> float:
+    """Power of the weakest comparison."""
     from scipy.special import ndtr
 
-    near = float(ndtr((effect - design.z_alpha * null) / alternative))
-    far = float(ndtr((-effect - design.z_alpha * null) / alternative)) if both_tails and design.sides == 2 else 0.0
-    return near + far
+    chances, root = [], sqrt(n_control / design.factor)
+    for ratio in design.ratios:
+        null, alternative = (spread / root for spread in metric.spreads(effect, ratio))
+        near = float(ndtr((abs(effect) - design.z_alpha * null) / alternative))
+        far = float(ndtr((-abs(effect) - design.z_alpha * null) / alternative))
+        chances.append(near + far if both_tails and design.sides == 2 else near)
+    return min(chances)
 
 
-def _t_power(noncentrality: float, df: float, design: _Design, both_tails: bool) -> float:
+def _t_power(
+    effect: float, n_control: float, means: _Means, ratio: float, design: _Design, both_tails: bool
+) -> float:
     from scipy.special import nctdtr, stdtrit
 
+    df = n_control * (1.0 + ratio) - 2.0
+    noncentrality = effect / means.spreads(effect, ratio)[0] * sqrt(n_control / design.factor)
     critical = float(stdtrit(df, 1.0 - design.alpha_each / design.sides))
     near = float(nctdtr(df, -noncentrality, -critical))
     far = float(nctdtr(df, noncentrality, -critical)) if both_tails and design.sides == 2 else 0.0

@@ -1,17 +1,17 @@
 """Sample size, power, smallest effect, duration: tables, inverses, simulation."""
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy import stats
+from shared_cases import judge, shared_cases
 
 from planlib.core.errors import InputError
 from planlib.experiments import power as room
+from planlib.experiments.multiplicity import dunnett_critical
+from planlib.experiments.sequential import inflation, spending_boundaries
 
 calm = settings(deadline=None, derandomize=True)
 allocations = st.sampled_from([(1, 1), (1, 2), (9, 1), (1, 1, 1), (2, 1, 1, 1)])
@@ -126,6 +126,88 @@ def test_factors():
     )
 
 
+def test_evan_miller():
+    """The calculator at evanmiller.org: 20 % against 25 %, power 80 %, level 5 % -> 1,030 in each arm."""
+    size = room.n_proportions(0.20, 0.05, variance="control")
+    assert size.n_control_exact == pytest.approx(1_030, abs=1) and size.method == "proportion_control_z"
+    even = room.n_proportions(0.20, 0.05, variance="control", allocation=(1, 3)).n_control_exact
+    assert even < size.n_control_exact
+
+
+def test_dunnett_asks_for_less_than_bonferroni():
+    four = {"allocation": (2, 1, 1, 1)}
+    dunnett = room.n_means(0.2, sd=1.0, correction="dunnett", distribution="z", **four)
+    bonferroni = room.n_means(0.2, sd=1.0, distribution="z", **four)
+    assert dunnett.n_total < bonferroni.n_total
+    critical = dunnett_critical((2, 1, 1, 1))
+    assert dunnett.alpha_each == pytest.approx(2 * stats.norm.sf(critical))
+    assert dunnett.n_control_exact == pytest.approx(((critical + stats.norm.ppf(0.8)) / 0.2) ** 2 * 3)
+    one = room.n_means(0.2, sd=1.0, correction="dunnett").n_control_exact
+    assert one == pytest.approx(room.n_means(0.2, sd=1.0).n_control_exact)
+
+
+def test_non_inferiority_by_hand():
+    reach = (stats.norm.isf(0.025) + stats.norm.ppf(0.9)) ** 2
+    size = room.n_non_inferiority_proportions(0.3, 0.04, expected_abs=0.01, power=0.9)
+    assert size.n_control_exact == pytest.approx(reach * (0.3 * 0.7 + 0.31 * 0.69) / 0.05**2)
+    exits = room.n_non_inferiority_proportions(0.3, 0.04, expected_abs=0.01, power=0.9, higher_is_better=False)
+    assert exits.n_control_exact == pytest.approx(reach * (0.3 * 0.7 + 0.31 * 0.69) / 0.03**2)
+    means = room.n_non_inferiority_means(0.5, sd=2.0, sd_treatment=3.0, expected_abs=0.1, power=0.9, allocation=(1, 2))
+    assert means.n_control_exact == pytest.approx(reach * (4 + 9 / 2) / 0.6**2)
+    loose, strict = (room.n_non_inferiority_means(0.5, sd=2.0, alpha=level).n_total for level in (0.05, 0.025))
+    assert loose < strict == room.n_non_inferiority_means(0.5, sd=2.0).n_total
+
+
+def test_non_inferiority_power_by_simulation():
+    n_sims, margin, rng = 20_000, 0.02, np.random.default_rng(20270107)
+    n = room.n_non_inferiority_proportions(0.15, margin).n_per_arm[0]
+    x, y = rng.binomial(n, 0.15, (2, n_sims)) / n
+    z = (y - x + margin) / np.sqrt((x * (1 - x) + y * (1 - y)) / n)
+    rate = (z > stats.norm.isf(0.025)).mean()
+    assert abs(rate - 0.8) < 4 * (0.8 * 0.2 / n_sims) ** 0.5 + 0.002
+
+
+def test_ratio_power_by_simulation():
+    """Orders per session, the people being the units."""
+    n_sims, rng = 1_000, np.random.default_rng(20270108)
+
+    def people(n, rate):
+        sessions = 1 + rng.poisson(3.0, (n_sims, n))
+        return rng.binomial(sessions, rate), sessions
+
+    sample = np.random.default_rng(1)
+    sessions = 1 + sample.poisson(3.0, 400_000)
+    orders = sample.binomial(sessions, 0.2)
+    sd = room.ratio_sd(orders.mean(), sessions.mean(), np.cov(orders, sessions))
+    n = room.n_means(0.03, sd=sd, distribution="z").n_per_arm[0]
+    ratios, variances = [], []
+    for rate in (0.2, 0.23):
+        top, bottom = people(n, rate)
+        ratio = top.sum(axis=1) / bottom.sum(axis=1)
+        rest = (top - ratio[:, None] * bottom) / bottom.mean(axis=1)[:, None]
+        ratios.append(ratio)
+        variances.append(rest.var(axis=1, ddof=1) / n)
+    rate = ((ratios[1] - ratios[0]) / np.sqrt(sum(variances)) > 1.96).mean()
+    assert abs(rate - 0.8) < 4 * (0.8 * 0.2 / n_sims) ** 0.5 + 0.01
+
+
+def test_the_planned_size_has_its_power_under_looks():
+    n_sims, rng = 20_000, np.random.default_rng(20270109)
+    bounds = spending_boundaries([1 / 3, 2 / 3, 1.0])
+    n = room.n_proportions(0.10, 0.02, variance_factor=inflation(bounds)).n_per_arm[0]
+    batch = n // 3
+    x, y = (rng.binomial(batch, p, (n_sims, 3)).cumsum(axis=1) / (batch * np.arange(1, 4)) for p in (0.10, 0.12))
+    pooled = (x + y) / 2
+    z = (y - x) / np.sqrt(pooled * (1 - pooled) * 2 / (batch * np.arange(1, 4)))
+    rate = (z > bounds.z).any(axis=1).mean()
+    assert abs(rate - 0.8) < 4 * (0.8 * 0.2 / n_sims) ** 0.5 + 0.003
+
+
+def test_clusters_of_uneven_size():
+    assert room.design_effect(20, 0.05, cv=0.5) == pytest.approx(1 + (1.25 * 20 - 1) * 0.05)
+    assert room.design_effect(1, 0.3) == 1.0
+
+
 # inverses
 
 
@@ -206,6 +288,23 @@ def test_duration():
     assert room.duration(50_000, 50_000, per="month").days_exact == pytest.approx(365 / 12)
 
 
+def test_duration_by_unique_visitors():
+    curve = [7_000, 10_000, 12_000, 13_000]
+    assert room.duration(11_000, 7_000).weeks == 2  # as if nobody came twice
+    assert room.duration_by_curve(11_000, curve) == 3
+    assert room.duration_by_curve(7_000, curve) == 1
+    assert room.duration_by_curve(7_000, curve, min_weeks=2) == 2
+    assert room.duration_by_curve(6_500, curve, exposure=0.5) == 4
+    assert room.duration_by_curve(13_001, curve) is None
+
+
+def test_unique_curve():
+    assert_allclose(room.unique_curve(500, 2_000, weeks=3), [500, 1000, 1500])  # nobody comes again
+    assert_allclose(room.unique_curve(500, 500, weeks=3), [500, 500, 500])  # all come each week
+    curve = room.unique_curve(800, 1_500, weeks=8)
+    assert curve[3] == pytest.approx(1_500) and (np.diff(np.diff(curve)) < 0).all()
+
+
 def test_booking_by_hand():
     got = room.book([60_000, 30_000, 400_000, 20_000], [50_000.0, 50_000.0, 50_000.0], max_months=2)
     assert_allclose(got.booked, [[50_000, 10_000, 0], [0, 30_000, 0], [0, 0, 0], [0, 10_000, 10_000]])
@@ -276,6 +375,19 @@ def test_bad_input_names_the_field(change, field, code):
     (lambda: room.design_effect(0.5, 0.1), "cluster_size"),
     (lambda: room.cuped_factor(1.0), "rho"),
     (lambda: room.control_share(0), "treatments"),
+    (lambda: room.design_effect(2, 0.1, cv=-1), "cv"),
+    (lambda: room.n_non_inferiority_means(0.0, sd=1.0), "margin_abs"),
+    (lambda: room.n_non_inferiority_means(0.1, sd=1.0, expected_abs=-0.1), "expected_abs"),
+    (lambda: room.n_non_inferiority_proportions(0.1, 0.02, expected_abs=0.02, higher_is_better=False), "expected_abs"),
+    (lambda: room.n_non_inferiority_proportions(0.1, 0.2, expected_abs=-0.15), "expected_abs"),
+    (lambda: room.n_non_inferiority_proportions(1.1, 0.2), "p_control"),
+    (lambda: room.ratio_sd(1.0, 0.0, np.eye(2)), "mean_denominator"),
+    (lambda: room.ratio_sd(1.0, 1.0, np.eye(3)), "covariance"),
+    (lambda: room.ratio_sd(1.0, 1.0, [[1.0, 2.0], [2.0, 1.0]]), "covariance"),
+    (lambda: room.unique_curve(100, 99, weeks=4), "four_weekly"),
+    (lambda: room.unique_curve(100, 401, weeks=4), "four_weekly"),
+    (lambda: room.duration_by_curve(10, [5, 4]), "uniques[1]"),
+    (lambda: room.duration_by_curve(10, []), "uniques"),
     (lambda: room.duration(0, 100), "n_total"),
     (lambda: room.duration(10, 0), "eligible"),
     (lambda: room.duration(10, 10, exposure=1.5), "exposure"),
@@ -290,107 +402,19 @@ def test_other_bad_input(call, field):
     assert caught.value.problems[0].field == field
 
 
-# the independent reference cases, where the folder is given
-
-
-def _reference():
-    folder = os.environ.get("PLANLIB_REFERENCE")
-    if not folder:
-        return [pytest.param(None, marks=pytest.mark.skip(reason="PLANLIB_REFERENCE names no folder"))]
-    cases = json.loads(Path(folder, "experiments.json").read_text(encoding="utf-8"))["cases"]
-    known = [case for case in cases if case["procedure"] in ANSWERS]
-    return [pytest.param(case, id=case["id"]) for case in known]
-
-
-def _n_prop(i):
-    size = room.n_proportions(
-        i["p_control"], i["p_treatment"] - i["p_control"], alpha=i["alpha"], power=i["power"],
-        allocation=(1, i["ratio"]), variance="pooled",
-    )
-    whole = {"n_control_ceil": size.n_per_arm[0], "n_treatment_ceil": size.n_per_arm[1]}
-    return {"n_control": size.n_control_exact} | whole
-
-
-def _n_mean(i):
-    both = {"sd": i["sd"], "alpha": i["alpha"], "power": i["power"], "allocation": (1, i["ratio"])}
-    return {f"n_control_{d}": room.n_means(i["delta"], distribution=d, **both).n_control_exact for d in "tz"}
-
-
-def _n_total_k(i):
-    if not i["binary"]:
-        sd = i["var"] ** 0.5
-        size = room.n_means(
-            i["avg"] * i["mde_rel"], sd=sd, alpha=i["alpha"], power=i["power"], allocation=i["weights"],
-            correction=i["correction"], distribution="z",
-        )
-    else:
-        size = room.n_proportions(
-            i["avg"], i["avg"] * i["mde_rel"], alpha=i["alpha"], power=i["power"], allocation=i["weights"],
-            correction=i["correction"],
-        )
-    return {"n_total": size.n_control_exact * sum(i["weights"]) / i["weights"][0]}
-
-
-def _power_prop(i):
-    both = {"alpha": i["alpha"], "allocation": (1, i["ratio"]), "variance": "pooled"}
-    call = (i["p_control"], i["p_treatment"] - i["p_control"], i["n_control"])
-    return {
-        "power": room.power_proportions(*call, **both),
-        "power_near_tail": room.power_proportions(*call, both_tails=False, **both),
-    }
-
-
-def _mde_prop(i):
-    both = {"alpha": i["alpha"], "power": i["power"], "allocation": (1, i["ratio"]), "variance": "pooled"}
-    mde = room.mde_proportions(i["p_control"], i["n_control"], **both)
-    return {"mde_abs": mde, "mde_rel": mde / i["p_control"]}
-
-
-def _duration(i):
-    d = room.duration(i["n_total"], i["daily_traffic"], per="day", exposure=i["exposure"])
-    return {"days_exact": d.days_exact, "days": d.days, "weeks": d.weeks, "days_rounded": d.days_whole_weeks}
-
-
-def _z_mean(i, factor):
-    size = room.n_means(
-        i["delta"], sd=i["sd"], alpha=i["alpha"], power=i["power"], distribution="z", variance_factor=factor
-    )
-    return {"n_control_z": size.n_control_exact}
+# the independent reference cases that tests/reference does not map
 
 
 ANSWERS = {
-    "power_n_prop": _n_prop,
-    "power_n_mean": _n_mean,
-    "power_n_unpooled_k": _n_total_k,
-    "power_prop": _power_prop,
-    "power_mean": lambda i: {
-        "power": room.power_means(i["delta"], i["n_control"], sd=i["sd"], alpha=i["alpha"], allocation=(1, i["ratio"]))
+    "power_n_evan_miller": lambda i: {
+        "n_per_arm": (size := room.n_proportions(
+            i["p_control"], i["mde_abs"], alpha=i["alpha"], power=i["power"], variance="control"
+        )).n_control_exact,
+        "n_rounded": round(size.n_control_exact),
     },
-    "power_mde_prop": _mde_prop,
-    "power_cuped_n": lambda i: _z_mean(i, room.cuped_factor(i["rho"])),
-    "power_cluster_deff": lambda i: _z_mean(i, room.design_effect(i["m"], i["icc"])),
-    "power_sqrtk_allocation": lambda i: {"control_share": room.control_share(i["k"])},
-    "power_tt_mean/power": lambda i: {
-        "power": room.power_means(
-            i["mean"] * i["rel_effect"], i["n_total"] / 2, sd=i["var"] ** 0.5, alpha=i["alpha"]
-        )
-    },
-    "power_tt_mean/n_obs": lambda i: {
-        "n_obs": room.n_means(
-            i["mean"] * i["rel_effect"], sd=i["var"] ** 0.5, alpha=i["alpha"], power=i["power"]
-        ).n_total
-    },
-    "power_tt_mean/rel_effect_size": lambda i: {
-        "effect_size": room.mde_means(i["n_total"] / 2, sd=i["var"] ** 0.5, alpha=i["alpha"], power=i["power"])
-    },
-    "duration": _duration,
 }
 
 
-@pytest.mark.parametrize("case", _reference())
+@pytest.mark.parametrize("case", shared_cases(ANSWERS))
 def test_reference(case):
-    got = ANSWERS[case["procedure"]](case["input"])
-    rel = case["tolerance"] if case["tolerance_kind"] == "rel" else 0.0
-    absolute = case["tolerance"] if case["tolerance_kind"] == "abs" else 1e-12
-    for name, value in got.items():
-        assert value == pytest.approx(case["expected"][name], rel=rel, abs=absolute), name
+    judge(case, ANSWERS)
