@@ -74,6 +74,10 @@ class Engine:
         """Return how many rows a table has."""
         return self._db.execute(f"SELECT COUNT(*) FROM {TABLES[table].name}").fetchone()[0]
 
+    def cursor(self) -> DuckDBPyConnection:
+        """Return another connection to the same tables, for texts that are built of column names."""
+        return self._db.cursor()
+
     def close(self) -> None:
         """Let go of the files."""
         self._db.close()
