@@ -2,7 +2,7 @@
 
 A finding tells of a set when it involves every statement of it; it then names the set. A contradiction that no rule
 tells of becomes a finding of its own, R24, one for each figure that falls short; so does a set that fails only as read
-strictly, unless a finding tells of that figure.
+strictly, unless a finding tells of that figure or a member is an assumption.
 """
 
 from __future__ import annotations
@@ -77,10 +77,15 @@ def _untold(analysis: Analysis, conflicts: Sequence[Conflict], plan: Plan) -> It
     done: set[str] = set()
     for conflict in sorted(conflicts, key=lambda conflict: LEVELS.index(conflict.level)):
         first = conflict.rules[0].id
-        if first in done or (conflict.level != CONTRADICTION and first in told):
+        if first in done or (conflict.level != CONTRADICTION and (first in told or _assumed(conflict))):
             continue
         done.add(first)
         yield _finding(analysis, conflict, plan)
+
+
+def _assumed(conflict: Conflict) -> bool:
+    """Whether a member is no more than an assumption of the plan, which can simply be another."""
+    return any("assumption" in rule.sources for rule in conflict.rules)
 
 
 def _finding(analysis: Analysis, conflict: Conflict, plan: Plan) -> Finding:

@@ -124,13 +124,14 @@ def _entry(finding: Finding, w: Words):
     mark = w.text("conflicts.mark", id=finding.conflict) if finding.conflict else ""
     yield f"  {finding.id}  {places}{mark}"
     yield f"      {finding.sentence(w)}"
-    told = [_repair(repair, w) for repair in finding.repairs]
+    told = [_repair(repair, w, asked=finding.level == QUESTION) for repair in finding.repairs]
     if told:
         repairs = w.text("consistency.semicolon").join(told)
         yield f"      {w.text(f'consistency.repairs.{finding.level}', repairs=repairs)}"
 
 
-def _repair(repair: Repair, w: Words) -> str:
+def _repair(repair: Repair, w: Words, *, asked: bool) -> str:
+    """Return one repair; what has no value is to be stated, unless the whole entry asks for it."""
     if repair.words is not None:
         return name_of(w, repair.words)
     name = w.text(f"consistency.parameter.{repair.parameter}")
@@ -139,7 +140,7 @@ def _repair(repair: Repair, w: Words) -> str:
         return w.text("consistency.repair.to", name=name, value=_shown(repair.to, w))
     if repair.ceiling is not None:
         return w.text("consistency.repair.ceiling", name=bare, value=_shown(repair.ceiling, w))
-    return w.text("consistency.repair.none", name=name)
+    return w.text("consistency.repair.none" if asked else "consistency.repair.stated", name=bare)
 
 
 def _shown(figure: Figure, w: Words) -> str:

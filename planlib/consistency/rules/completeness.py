@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from planlib.consistency.finding import Figure, Finding, Repair
 from planlib.consistency.rules.made import Place, ask, bilingual
 from planlib.consistency.rules.stated import firm, number, planned, ratio, whole
 from planlib.consistency.view import BASELINE, CASE, GOAL, Said, View
 from planlib.core.metrics import Metric, catalogue
-from planlib.core.words import LOCALES, words
 from planlib.plan import Plan, leaves
 from planlib.plan.model import Scheme
 
@@ -39,8 +38,8 @@ def completeness(view: View) -> Iterator[Finding]:
     """
     for plan in view.plans:
         yield from _dates_without_levels(view, plan)
-        yield from _metrics_without_levels(view, plan)
         yield from _goals_without(view, plan)
+        yield from _metrics_without_levels(view, plan)
         yield from _classes_without_cuts(view, plan)
         yield from _limit_without_number(view, plan)
         yield from _inputs(view, plan)
@@ -114,6 +113,7 @@ def _classes_without_cuts(view: View, plan: Plan) -> Iterator[Finding]:
 def _named(scheme: Scheme) -> int:
     return scheme.named if scheme.named is not None else len(scheme.labels)
 
+
 def _metrics_without_levels(view: View, plan: Plan) -> Iterator[Finding]:
     """What a plan says that it steers by, as an outcome with a better side, and gives no number for."""
     named = [
@@ -131,7 +131,6 @@ def _metrics_without_levels(view: View, plan: Plan) -> Iterator[Finding]:
             names={"plan": bilingual(plan.model.plan.title), "first": {"metric": named[0].metric.id}},
             repairs=[Repair("goal_level", "targets")],
         )
-
 
 
 def _limit_without_number(view: View, plan: Plan) -> Iterator[Finding]:
@@ -210,19 +209,11 @@ def _inputs(view: View, plan: Plan) -> Iterator[Finding]:
         "R17.inputs",
         [Place(f"{plan.id}.inputs", "", plan.id)],
         {"missing": number(len(missing)), "n": number(len(needed)), "starts": number(len(starts))},
-        names={"plan": bilingual(plan.model.plan.title), "which": _listed(missing)},
+        names={"plan": bilingual(plan.model.plan.title), "which": {"metrics": tuple(m.id for m in missing[:_SHOWN])}},
         repairs=[Repair("inputs")],
         cost=len(missing) / len(needed),
         extra=extra,
     )
-
-
-def _listed(metrics: Iterable[Metric]) -> dict[str, object]:
-    first = [m.id for m in metrics][:_SHOWN]
-    in_each = {locale: words(locale) for locale in LOCALES}
-    return {
-        "bilingual": {locale: w.text("consistency.comma").join(map(w.metric, first)) for locale, w in in_each.items()}
-    }
 
 
 def _has_start(m: Metric) -> bool:
