@@ -1,4 +1,4 @@
-"""Cases of planning tests: looks, several questions, size and power -> planlib's public functions."""
+"""Cases of tests planned, looked at and believed: looks, several questions, size, posteriors, information."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from planlib.core.bayes import Beta
+from planlib.core.information import normal_information
 from planlib.experiments import power
+from planlib.experiments.bayesian import Posterior, best_share, compare_shares, compare_values
 from planlib.experiments.multiplicity import METHODS, adjusted_p, dunnett_critical
 from planlib.experiments.sequential import (
     Boundaries,
@@ -198,6 +201,54 @@ def _tt_mean(solve: str) -> Procedure:
     return run
 
 
+def power_n_evan_miller(given: Case, _: Path) -> Case:
+    settings = _given(given, "alpha", "power")
+    size = power.n_proportions(given["p_control"], given["mde_abs"], variance="control", **settings)
+    return {"n_per_arm": size.n_control_exact, "n_rounded": round(size.n_control_exact)}
+
+
+# posteriors
+
+
+def _told(found: Posterior) -> dict[str, Any]:
+    return {
+        "posterior_mean": found.mean,
+        "posterior_mean_control": found.control,
+        "posterior_mean_treatment": found.treatment,
+        "chance_to_win": found.chance_to_win,
+        "ci": [found.interval.low, found.interval.high],
+        "expected_loss_choose_treatment": found.loss_treatment,
+        "expected_loss_choose_control": found.loss_control,
+    }
+
+
+def bayes_beta(given: Case, _: Path) -> Case:
+    counts = (given[name] for name in ("c_x", "c_n", "t_x", "t_n"))
+    return _told(compare_shares(*counts, prior=Beta(given.get("a", 1.0), given.get("b", 1.0))))
+
+
+def bayes_best_of_k(given: Case, _: Path) -> Case:
+    prior = Beta(given.get("a", 1.0), given.get("b", 1.0))
+    return {"p_best": best_share(given["x"], given["n"], prior=prior).chance}
+
+
+def _bayes_normal(*, relative: bool) -> Procedure:
+    def run(given: Case, _: Path) -> Case:
+        arms = [(given[f"{arm}_mean"], given[f"{arm}_sd"] ** 2 / given[f"{arm}_n"]) for arm in "ct"]
+        prior = given.get("prior_sd_relative")
+        return _told(compare_values(*arms[0], *arms[1], relative=relative, prior_sd_rel=prior))
+
+    return run
+
+
+# information
+
+
+def evsi_normal(given: Case, _: Path) -> Case:
+    found = normal_information(given["prior_mean"], given["prior_sd"], given["se"])
+    return {"evsi": found.evsi, "evpi": found.evpi, "preposterior_sd": found.preposterior_sd}
+
+
 PROCEDURES: dict[str, Procedure] = {
     "gs_obf": _classical("obrien_fleming"),
     "gs_pocock": _classical("pocock"),
@@ -215,7 +266,16 @@ PROCEDURES: dict[str, Procedure] = {
     "power_cuped_n": _n_by_factor(lambda given: power.cuped_factor(given["rho"])),
     "power_cluster_deff": _n_by_factor(lambda given: power.design_effect(given["m"], given["icc"])),
     "power_n_unpooled_k": power_n_unpooled_k,
+    "power_n_evan_miller": power_n_evan_miller,
     "power_sqrtk_allocation": power_sqrtk_allocation,
     "duration": duration,
+    "bayes_beta": bayes_beta,
+    "bayes_best_of_k": bayes_best_of_k,
+    "evsi_normal": evsi_normal,
 } | {f"power_tt_mean/{solve}": _tt_mean(solve) for solve in ("power", "n_obs", "rel_effect_size")}
 PROCEDURES |= {f"multi_{method.replace('_', '-')}": _adjusted(method) for method in METHODS}
+PROCEDURES |= {
+    f"bayes_normal_{prior}/{kind}": _bayes_normal(relative=kind == "relative")
+    for prior in ("flat", "prior")
+    for kind in ("absolute", "relative")
+}
