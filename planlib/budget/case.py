@@ -239,7 +239,7 @@ class Solved:
     Attributes:
         case: what it answers.
         best: the optimum with the categories at their middle split; `channel_cny` is None when there is none.
-        conflict: why there is none; None when there is one.
+        conflict: why there is none; None when there is one, or when it was not asked for (least spend, returns).
         middle: the categories stand at the split nearest to the middles; False: a rule on them left no room for it.
     """
 
@@ -251,7 +251,7 @@ class Solved:
     @property
     def feasible(self) -> bool:
         """Whether there is a budget that keeps every rule."""
-        return self.conflict is None
+        return self.best.channel_cny is not None
 
     @property
     def by_channel(self) -> np.ndarray:
@@ -370,7 +370,7 @@ def next_10k(solved: Solved, *, step_cny: float = 10_000.0) -> tuple[float, np.n
 
 
 def least_spend(case: Case, goal: r.OutcomeGoal) -> Solved:
-    """Return the least channel money that reaches a number of users under the rules on channels, or why none does."""
+    """Return the least channel money that reaches a number of users under the rules on channels."""
     named = (*case.channel_rules, Named(goal, "goal", level=goal.at_least))
     return _by_channel_rules(case, named, Goal(np.ones(len(case.channels)), least_spend=True))
 
@@ -390,8 +390,8 @@ def for_return(case: Case, floor: float) -> Solved:
 
 def _by_channel_rules(case: Case, named: Sequence[Named], goal: Goal) -> Solved:
     plain = [item.rule for item in named]
-    best = allocate(case.frame, plain, goal)
-    return Solved(case, best, None if best.channel_cny is not None else explain(case.frame, plain), False)
+    best = allocate(case.frame, plain, goal, gap_rel=1e-4)
+    return Solved(case, best, None, False)
 
 
 def users_goal(
@@ -516,3 +516,9 @@ def stated_misses(case: Case) -> dict[str, float]:
         if over > 1e-9:
             found[f"band_{case.home}_{n}"] = float(over)
     return found
+
+
+def intake_goal(users_a_month: float, case: Case) -> r.OutcomeGoal:
+    """Return the rule that the months in which any channel is open win so many users each, on average."""
+    opened = case.open_months.any(axis=1)
+    return r.OutcomeGoal("goal", users_a_month * int(opened.sum()), kept=tuple(float(x) for x in opened))

@@ -334,8 +334,8 @@ class OutcomeGoal:
 
 
 Rule = (
-    TotalBudget | CategoryBand | ChannelLimit | ChannelFloor | FixedSpend | CostCap | ReturnFloor | FreeShare | CategoryOfWorth
-    | ChangeLimit | OutcomeGoal
+    TotalBudget | CategoryBand | ChannelLimit | ChannelFloor | FixedSpend | CostCap | ReturnFloor | FreeShare
+    | CategoryOfWorth | ChangeLimit | OutcomeGoal
 )  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from planlib.core.periods import monthly_rate
 from planlib.core.words import LOCALES, words
-from planlib.plan.inputs import intake_levels, open_months, per_month, repeat_orders, season
+from planlib.plan.inputs import goals, intake_levels, open_months, per_month, repeat_orders, season
 from planlib.plan.load import Plan
 from planlib.plan.model import Channel, Quantity, Rule
 from planlib.plan.uncertain import distribution
@@ -99,6 +100,7 @@ def acquisition_inputs(plan: Plan) -> AcquisitionInputs | None:
 
 HOME = "marketing"  # the category that pays for channels
 LABOUR = "labour"
+TRIAL_RETURNS = (1.0, 1.5, 2.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,3 +273,49 @@ def range_ends(quantity: Quantity | None) -> tuple[float, float] | None:
         return None
     low, high = (float(x) / quantity.central for x in known.quantile(np.array((0.1, 0.9))))
     return max(low, 1e-3), high
+
+
+def channel_ranges(
+    plan: Plan, channels: tuple[str, ...]
+) -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]]]:
+    """Return the ends of the plan's ranges as factors on the centre: {channel: of its cost}, {channel: of its intake}.
+
+    Channels without a range are left out.
+    """
+    by_id = {c.id: c for c in plan.channels}
+    cost, reach = (
+        {name: ends for name in channels if (ends := range_ends(getattr(by_id[name], field)))}
+        for field in ("cac", "intake")
+    )
+    return cost, reach
+
+
+def user_goals(plan: Plan) -> list[dict[str, Any]]:
+    """Return the goals on users that channel money can be asked for: the largest monthly intake, and dated stocks.
+
+    Rows have kind (intake or stock), goal, and for a stock the arguments of `planlib.budget.case.users_goal`.
+    """
+    rows = [g for g in goals(plan) if g["op"] in ("at_least", "above") and not g["open_reason"]]
+    intake = [g["goal"] for g in rows if g["metric"] == "new_users_monthly"]
+    found: list[dict[str, Any]] = [{"kind": "intake", "goal": max(intake)}] if intake else []
+    churn = plan.users.churn
+    common = {
+        "months": plan.months,
+        "churn": float(monthly_rate(churn.central, churn.period or "month")),
+        "opening": plan.baseline.opening_users.central,
+        "applied": churn.applied,
+    }
+    stocks = {(g["due_month"], g["goal"]) for g in rows if g["metric"] == "private_domain_users" and g["due_month"]}
+    for month, goal in sorted(stocks):
+        found.append({"kind": "stock", "goal": goal, "arguments": common | {"at_least": goal, "month": month}})
+    return found
+
+
+def return_levels(plan: Plan) -> tuple[float, ...]:
+    """Return the multiples of spend that the plan's goals ask as margin; trial levels when it has none."""
+    asked = {
+        float(t.level) for t in plan.targets
+        if t.metric == "roi" and t.operation in ("at_least", "above", "equals") and t.scope is None
+        and t.unit in (None, "multiple")
+    }  # fmt: skip
+    return tuple(sorted(asked)) or TRIAL_RETURNS
