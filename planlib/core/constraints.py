@@ -177,10 +177,12 @@ class System:
         broken: list[frozenset[str]] = []
         open_sets = [0]
         while open_sets and len(open_sets) + len(good) <= at_most:
+            open_sets.sort(key=int.bit_count)  # the longest first: what it breaks spares later questions
             removed = open_sets.pop()
             rest = tuple(rule for rule in self.rules if not removed & bit[rule])
             if self.feasible(rest):
                 good[removed] = frozenset(rule for rule in self.rules if removed & bit[rule])
+                broken.append(good[removed])
                 continue
             conflict = self._shrunk(rest, broken)
             bad.append(conflict)
