@@ -401,31 +401,36 @@ def cohort_months(cohorts: Sequence[Mapping[str, Any]], windows: Windows) -> dic
 
 
 def community_weeks(
-    rows: Iterable[Mapping[str, Any]], windows: Windows, *, weeks: int = 13
+    rows: Iterable[Mapping[str, Any]], windows: Windows, *, most: int = 39, least: int = 8
 ) -> dict[str, dict[str, Any]]:
     """Return owner -> members now, and by week, oldest first, the share that speaks in a day and the share that leaves.
 
-    Who left follows from totals and joiners where the source does not count it.
+    Who left follows from totals and joiners where the source does not count it. Of each owner the last weeks without
+    a gap are taken, at most `most`; owners with fewer than `least` are left out.
     """
-    since = windows.back(7 * weeks)
+    since = windows.back(7 * most)
     days: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["members_total"] and row["members_active"] is not None:
             days.setdefault(row["owner_id"], []).append(row)
     found = {}
     for owner, seen in days.items():
-        sums = np.zeros((4, weeks))
+        sums = np.zeros((4, most))
         for before, row in pairwise(seen):
             week = (row["day"] - since).days // 7
-            if 0 <= week < weeks:
+            if 0 <= week < most:
                 lost = row["lost_members"]
                 if lost is None:
                     lost = max(before["members_total"] + (row["new_members"] or 0) - row["members_total"], 0)
                 sums[:, week] += [row["members_active"], row["members_total"], lost, 1]
-        if (sums[3] > 0).all():
-            members = sums[1] / sums[3]
-            found[owner] = {"members": int(seen[-1]["members_total"]), "speaking": (sums[0] / sums[1]).tolist(),
-                            "leaving": (sums[2] / members).tolist()}  # fmt: skip
+        empty = np.flatnonzero(sums[3] == 0)
+        speaking, members, lost, told = sums[:, empty[-1] + 1 if len(empty) else 0 :]
+        if len(told) >= least:
+            found[owner] = {
+                "members": int(seen[-1]["members_total"]),
+                "speaking": (speaking / members).tolist(),
+                "leaving": (lost * told / members).tolist(),
+            }
     return found
 
 

@@ -79,6 +79,11 @@ def unit_of(name: str) -> str:
     return catalogue_metric(name).unit
 
 
+def is_rate(name: str) -> bool:
+    """Return whether a metric divides one thing by another, so that firms of any size may be compared."""
+    return catalogue_metric(name).divided
+
+
 def meaning(name: str, stated: Any = None) -> dict[str, Any]:
     """Return what a figure of a metric measures, as `planlib.baseline.benchmark.Measure` takes it; None: not stated.
 

@@ -10,7 +10,7 @@ import yaml
 
 from planlib.baseline.levels import measured
 from planlib.core.metrics import catalogue
-from planlib.data.baseline import collect, measures, monthly, months_left, period, spent
+from planlib.data.baseline import collect, community_weeks, measures, monthly, months_left, period, spent
 from planlib.plan import load_plan
 from tests.data.small_brand import FIRST, LAST, Brand, moment
 from tests.data.tables import engine
@@ -237,3 +237,19 @@ def test_monthly_levels_are_those_of_each_month(brand, found):
               if march[0] <= t < march[1]]  # fmt: skip
     assert dict(series["aov"])[dt.date(2026, 3, 1)] == pytest.approx(sum(orders) / len(orders) / 100)
     assert [month for month, _ in series["retention_d90"]][-1] == dt.date(2026, 8, 1)  # September is not old enough
+
+
+def test_weeks_of_a_community_are_the_last_without_a_gap(found):
+    """Thirty weeks, one of them without a row: the seventeen after it count."""
+    first = found.windows.back(7 * 30)
+    rows = [
+        {"owner_id": "a", "day": first + dt.timedelta(days=d), "members_total": 100 + d % 2, "members_active": 20,
+         "new_members": 2, "lost_members": 1 if d % 7 else None}
+        for d in range(7 * 30) if d // 7 != 12
+    ]  # fmt: skip
+    told = community_weeks([*rows, rows[0] | {"owner_id": "new"}], found.windows)
+    assert list(told) == ["a"] and len(told["a"]["speaking"]) == 17
+    assert told["a"]["speaking"][3] == pytest.approx(20 / 100.5, rel=0.01)
+    assert told["a"]["leaving"][3] == pytest.approx(
+        (6 + 2) / 100.5, rel=0.2
+    )  # six days count one, the seventh tells 2 ± 1
