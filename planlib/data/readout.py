@@ -1,0 +1,384 @@
+"""People in arms, in a table of any size, to the sums that a read-out needs: one SQL text a question.
+
+Whole numbers add up exactly on any number of threads. Columns with decimals are added up on one thread, so that
+results repeat to the last digit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planlib.core.aggregates import Aggregates
+from planlib.core.errors import InputError, Problem
+from planlib.core.guards import Guard
+from planlib.data.engine import Engine, connect, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+READERS = {".csv": "read_csv", ".gz": "read_csv", ".tsv": "read_csv", ".parquet": "read_parquet"}
+TABLE = "readout_people"  # what the texts call the table, one row a person
+SAMPLE = 10_000  # rows that say where a column lies
+_WHOLE = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BOOLEAN)$")
+_REAL = re.compile(r"(FLOAT|DOUBLE|DECIMAL)")
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Sums by arm and group.
+
+    Attributes:
+        arms: labels, the control first.
+        groups: labels of the groups, one tuple a group in order; (()) when there are none.
+        people: (A, G) rows.
+        of: family of columns, in the order asked for -> its Aggregates, (A, G); a row counts for a family when it
+            has every column of it.
+    """
+
+    arms: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+    people: np.ndarray
+    of: Mapping[tuple[str, ...], Aggregates]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Rows against people: rows, people, people with several rows in one arm, people in several arms."""
+
+    rows: int
+    people: int
+    double_rows: int
+    in_two_arms: int
+
+
+class People:
+    """One table with a row for each person.
+
+    Args:
+        db: a connection that has a table or view `readout_people`.
+        name: how messages call it.
+        folder: a folder to delete at the end.
+    """
+
+    def __init__(self, db: DuckDBPyConnection, name: str, folder: TemporaryDirectory | None = None):
+        self._db = db
+        self._folder = folder
+        self.name = name
+        described = db.execute(f"DESCRIBE {TABLE}").fetchall()
+        self.types = {row[0]: str(row[1]) for row in described}
+
+    @classmethod
+    def of_file(cls, path: str | Path, *, threads: int | None = None) -> People:
+        """Open a Parquet file, or a CSV (also packed with gzip), which is read once into a temporary file.
+
+        Raises:
+            InputError: no such file, another kind of file, or one that cannot be read.
+        """
+        import duckdb
+
+        file = Path(path)
+        guard = Guard()
+        reader = READERS.get(file.suffix.lower())
+        if reader is None:
+            guard.add("choice", str(path), file.suffix, choice=", ".join(READERS))
+        elif not file.is_file():
+            guard.add("no_file", str(path))
+        guard.done()
+        db, folder = connect(threads=threads), None
+        try:
+            if reader == "read_csv":  # read once, then by column; casts in a text would reach into the CSV reader
+                folder = TemporaryDirectory(prefix="planlib_readout_")
+                packed = Path(folder.name) / "people.parquet"
+                db.execute(f"COPY (SELECT * FROM read_csv({literal(file)})) TO {literal(packed)} (FORMAT parquet)")
+                file = packed
+            db.execute(f"CREATE VIEW {TABLE} AS SELECT * FROM read_parquet({literal(file)})")
+        except duckdb.Error as error:
+            raise InputError(Problem("data_unreadable", file=str(path), given=str(error).splitlines()[0])) from error
+        return cls(db, str(path), folder)
+
+    @classmethod
+    def of_trial(cls, engine: Engine, experiment: str) -> People:
+        """Take an experiment from the tidy tables, by assignment: everybody assigned counts, whatever was sent.
+
+        Columns: unit, variant, block, day (of assignment), ratio_planned, and one a metric, NULL where nobody
+        measured it.
+
+        Raises:
+            InputError: the tables hold no such experiment.
+        """
+        known = {"experiment": experiment}
+        metrics = engine.query(
+            "SELECT DISTINCT metric FROM outcomes WHERE exp_id = :experiment ORDER BY metric", known
+        ).rows()
+        if not engine.query("SELECT 1 AS one FROM assignments WHERE exp_id = :experiment LIMIT 1", known).rows():
+            there = engine.query("SELECT DISTINCT exp_id FROM assignments ORDER BY exp_id").rows()
+            choice = ", ".join(row["exp_id"] for row in there)
+            raise InputError(Problem("choice", field="experiment", given=experiment, values={"choice": choice}))
+        db = engine.cursor()
+        text = trial_text(experiment, [row["metric"] for row in metrics])
+        db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {TABLE} AS {text}")
+        return cls(db, experiment)
+
+    def families(
+        self, variant: str, control: object, families: Sequence[Sequence[str]], *, by: Sequence[str] = ()
+    ) -> Families:
+        """Sum up columns by arm, and by groups within.
+
+        Args:
+            variant: column of the arm.
+            control: label of the control.
+            families: columns that belong together: ("paid",), ("paid", "sessions") for a ratio, ("paid", "before")
+                for CUPED.
+            by: columns whose labels make the groups.
+
+        Raises:
+            InputError: an unknown or text column, an infinite value, no rows, a row without an arm, one arm, an
+                unknown control.
+        """
+        guard = Guard()
+        wanted = [tuple(family) for family in families]
+        for column in dict.fromkeys([variant, *by, *(name for family in wanted for name in family)]):
+            guard.choice("column", column, self.types)
+        guard.done()
+        for name in dict.fromkeys(name for family in wanted for name in family):
+            if not (_WHOLE.match(self.types[name]) or _REAL.match(self.types[name])):
+                guard.add("not_number", name, self._some_text(name))
+        guard.done()
+        shift = self._shifts(list(dict.fromkeys(name for family in wanted for name in family)))
+        found = self._summed(variant, wanted, shift, by)
+        arms, groups = self._labels(found, control, variant, len(by))
+        return _families(found, wanted, shift, arms, groups, len(by))
+
+    def identity(self, unit: str, variant: str) -> Identity:
+        """Count rows, people, and people who have several rows or several arms."""
+        self._need(unit, variant)
+        row = self._db.execute(identity_text(unit, variant)).fetchone()
+        return Identity(*(int(count or 0) for count in row))
+
+    def breakdown(self, variant: str, arms: Sequence[str], dimension: str) -> dict[str, list[int]]:
+        """Count people by label of a dimension and arm, for `readout.drill`; a missing label is ""."""
+        self._need(variant, dimension)
+        counts: dict[str, list[int]] = {}
+        for arm, label, people in self._db.execute(breakdown_text(variant, dimension)).fetchall():
+            row = counts.setdefault(label or "", [0] * len(arms))
+            if arm in arms:
+                row[list(arms).index(arm)] += int(people)
+        return dict(sorted(counts.items()))
+
+    def before(self, exposed: str, outcome: str) -> int:
+        """Count people whose outcome is dated before their exposure."""
+        self._need(exposed, outcome)
+        text = f"SELECT COUNT(*) FROM {TABLE} WHERE {_quoted(outcome)} < {_quoted(exposed)}"
+        return int(self._db.execute(text).fetchone()[0])
+
+    def close(self) -> None:
+        """Let go of the table."""
+        self._db.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __enter__(self) -> People:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _need(self, *columns: str) -> None:
+        guard = Guard()
+        for column in columns:
+            guard.choice("column", column, self.types)
+        guard.done()
+
+    def _some_text(self, column: str) -> str:
+        name = _quoted(column)
+        odd = f"{name} IS NOT NULL AND TRY_CAST({name} AS DOUBLE) IS NULL"
+        found = self._db.execute(f"SELECT CAST({name} AS VARCHAR) FROM {TABLE} WHERE {odd} LIMIT 1").fetchone()
+        return str(found[0]) if found else self.types[column]
+
+    def _shifts(self, columns: Sequence[str]) -> dict[str, float]:
+        """A round value near the mean of each column, from the first rows."""
+        if not columns:
+            return {}
+        parts = ", ".join(f"AVG({_value(name, self.types[name])})" for name in columns)
+        row = self._db.execute(f"SELECT {parts} FROM (SELECT * FROM {TABLE} LIMIT {SAMPLE}) AS first_rows").fetchone()
+        return {name: _round(value, self.types[name]) for name, value in zip(columns, row, strict=True)}
+
+    def _summed(
+        self, variant: str, families: Sequence[tuple[str, ...]], shift: Mapping[str, float], by: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        import duckdb
+
+        used = {name for family in families for name in family}
+        exact = all(_WHOLE.match(self.types[name]) for name in used)
+        try:
+            return self._run(moments_text(variant, families, shift, by, self.types, exact=exact), one_thread=not exact)
+        except duckdb.OutOfRangeException:  # squares beyond 64 bits
+            return self._run(moments_text(variant, families, shift, by, self.types, exact=False), one_thread=True)
+
+    def _run(self, text: str, *, one_thread: bool) -> list[dict[str, Any]]:
+        before = self._db.execute("SELECT current_setting('threads')").fetchone()[0]
+        if one_thread:
+            self._db.execute("SET threads = 1")
+        try:
+            answer = self._db.execute(text)
+            columns = [column[0] for column in answer.description]
+            return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+        finally:
+            self._db.execute(f"SET threads = {before}")
+
+    def _labels(
+        self, found: Sequence[Mapping[str, Any]], control: object, variant: str, depth: int
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        guard = Guard()
+        present, name = sorted({row["arm"] for row in found if row["arm"] is not None}), str(control)
+        if not found:
+            guard.add("empty", self.name)
+        elif any(row["arm"] is None for row in found):
+            guard.add("missing", variant)
+        if present and name not in present:
+            guard.add("unknown_control", "control", name, choice=", ".join(present))
+        elif len(present) == 1:
+            guard.add("one_arm", variant, arm=present[0])
+        guard.done()
+        groups = sorted({tuple(row[f"b{at}"] or "" for at in range(depth)) for row in found})
+        return (name, *(label for label in present if label != name)), tuple(groups)
+
+
+def moments_text(
+    variant: str,
+    families: Sequence[Sequence[str]],
+    shift: Mapping[str, float],
+    by: Sequence[str],
+    types: Mapping[str, str],
+    *,
+    exact: bool,
+) -> str:
+    """Return the SQL text that sums up families of columns by arm and group.
+
+    Args:
+        variant, families, by: as `People.families`.
+        shift: column -> what is taken off each value.
+        types: column -> its SQL type.
+        exact: whether all columns are whole and stay so.
+
+    >>> text = moments_text("v", [["y"]], {"y": 3.0}, [], {"y": "BIGINT"}, exact=True)
+    >>> "SUM(x0_0 * x0_0) AS q0_0_0" in text, "CAST(\\"y\\" AS BIGINT) - 3" in text
+    (True, True)
+    """
+    inner = [f"CAST({_quoted(variant)} AS VARCHAR) AS arm"]
+    inner += [f"CAST({_quoted(name)} AS VARCHAR) AS b{at}" for at, name in enumerate(by)]
+    outer = ["arm", *(f"b{at}" for at in range(len(by))), "COUNT(*) AS people"]
+    for f, family in enumerate(families):
+        values = [_value(name, types[name], whole=exact) for name in family]
+        for i, (name, value) in enumerate(zip(family, values, strict=True)):
+            base = int(shift[name]) if exact else repr(shift[name])
+            moved = f"{value} - {base}" if shift[name] else value
+            others = [f"{other} IS NOT NULL" for j, other in enumerate(values) if j != i]
+            if others:
+                moved = f"CASE WHEN {' AND '.join(others)} THEN {moved} END"
+            inner.append(f"{moved} AS x{f}_{i}")
+            outer.append(f"SUM(x{f}_{i}) AS s{f}_{i}")
+            outer += [f"SUM(x{f}_{j} * x{f}_{i}) AS q{f}_{j}_{i}" for j in range(i + 1)]
+        outer.append(f"COUNT(x{f}_0) AS n{f}")
+    groups = ", ".join(["arm", *(f"b{at}" for at in range(len(by)))])
+    head, body = ",\n  ".join(outer), ",\n    ".join(inner)
+    return f"SELECT\n  {head}\nFROM (\n  SELECT\n    {body}\n  FROM {TABLE}\n) AS prepared\nGROUP BY {groups}"
+
+
+def identity_text(unit: str, variant: str) -> str:
+    """Return the SQL text that counts rows, people, double rows, and people in several arms."""
+    return (
+        "SELECT SUM(own_rows), COUNT(*),\n"
+        "  SUM(CASE WHEN own_rows > 1 AND first_arm = last_arm THEN 1 ELSE 0 END),\n"
+        "  SUM(CASE WHEN first_arm <> last_arm THEN 1 ELSE 0 END)\n"
+        "FROM (\n"
+        f"  SELECT {_quoted(unit)} AS unit, COUNT(*) AS own_rows,\n"
+        f"    MIN({_quoted(variant)}) AS first_arm, MAX({_quoted(variant)}) AS last_arm\n"
+        f"  FROM {TABLE} GROUP BY {_quoted(unit)}\n"
+        ") AS own"
+    )
+
+
+def breakdown_text(variant: str, dimension: str) -> str:
+    """Return the SQL text that counts people by arm and label."""
+    return (
+        f"SELECT CAST({_quoted(variant)} AS VARCHAR) AS arm, CAST({_quoted(dimension)} AS VARCHAR) AS label,\n"
+        "  COUNT(*) AS people\n"
+        f"FROM {TABLE}\nGROUP BY 1, 2\nORDER BY 1, 2"
+    )
+
+
+def trial_text(experiment: str, metrics: Sequence[str]) -> str:
+    """Return the SQL text that lays an experiment's assignments and outcomes out, one row a person."""
+    sums = [f"  SUM(CASE WHEN o.metric = {literal(name)} THEN o.value END) AS {_quoted(name)}" for name in metrics]
+    head = [
+        "  a.unit_hid AS unit",
+        "  a.variant AS variant",
+        "  a.block AS block",
+        "  CAST(a.assigned_at AS DATE) AS day",
+        "  a.ratio_planned AS ratio_planned",
+    ]
+    return (
+        "SELECT\n" + ",\n".join(head + sums) + "\nFROM assignments a\n"
+        "LEFT JOIN outcomes o ON o.exp_id = a.exp_id AND o.unit_hid = a.unit_hid\n"
+        f"WHERE a.exp_id = {literal(experiment)}\n"
+        "GROUP BY a.unit_hid, a.variant, a.block, a.assigned_at, a.ratio_planned"
+    )
+
+
+def _families(
+    found: Sequence[Mapping[str, Any]],
+    families: Sequence[tuple[str, ...]],
+    shift: Mapping[str, float],
+    arms: tuple[str, ...],
+    groups: tuple[tuple[str, ...], ...],
+    depth: int,
+) -> Families:
+    place = {(arm, group): (a, g) for a, arm in enumerate(arms) for g, group in enumerate(groups)}
+    rows = [(place[row["arm"], tuple(row[f"b{at}"] or "" for at in range(depth))], row) for row in found]
+
+    def laid_out(name: str) -> np.ndarray:
+        table = np.zeros((len(arms), len(groups)))
+        for at, row in rows:
+            table[at] += float(row[name] or 0)  # a missing label and an empty one are one group
+        return table
+
+    people, of = laid_out("people"), {}
+    for f, family in enumerate(families):
+        known = laid_out(f"n{f}")
+        of[family] = Aggregates.from_moments(
+            people,
+            {name: laid_out(f"s{f}_{i}") for i, name in enumerate(family)},
+            {(family[j], name): laid_out(f"q{f}_{j}_{i}") for i, name in enumerate(family) for j in range(i + 1)},
+            counts=dict.fromkeys(family, known),
+            shift=shift,
+        )
+    return Families(arms, groups, people, of)
+
+
+def _value(column: str, kind: str, *, whole: bool = False) -> str:
+    """A column as a number; NaN is a missing value."""
+    name = _quoted(column)
+    if whole:
+        return f"CAST({name} AS BIGINT)"
+    return f"CASE WHEN isnan({name}) THEN NULL ELSE CAST({name} AS DOUBLE) END" if kind in {"DOUBLE", "FLOAT"} else (
+        f"CAST({name} AS DOUBLE)"
+    )
+
+
+def _round(value: float | None, kind: str) -> float:
+    """A round value near a mean, whole for whole numbers; 0 where there is none."""
+    if value is None or not np.isfinite(value):
+        return 0.0
+    return float(round(value)) if _WHOLE.match(kind) else float(f"{value:.6g}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

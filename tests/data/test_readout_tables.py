@@ -1,0 +1,182 @@
+"""Tables of people to sums: as numpy adds up, missing values, groups, exactness, every fault of a table named."""
+
+import csv
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from planlib.core.errors import InputError
+from planlib.data.readout import People
+from planlib.experiments.cuped import cuped
+from planlib.experiments.means import mean, ratio
+from planlib.experiments.readout import explain_mismatch
+
+
+def people(n=4000, seed=1):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({
+        "id": np.arange(n),
+        "arm": rng.choice(["old", "new", "other"], n),
+        "bought": rng.random(n) < 0.2,
+        "orders": rng.poisson(2, n),
+        "paid": rng.gamma(2, 30, n).round(2) + 1e6,
+        "before": rng.gamma(2, 30, n),
+        "class": rng.choice(["a", "b"], n),
+    })
+    frame.loc[frame.index % 7 == 0, "paid"] = None
+    frame.loc[frame.index % 11 == 0, "class"] = None
+    return frame
+
+
+def written(frame, path):
+    if path.suffix == ".parquet":
+        con = duckdb.connect()
+        con.register("frame", frame)
+        con.execute(f"COPY frame TO '{path.as_posix()}' (FORMAT parquet)")
+    else:
+        frame.to_csv(path, index=False)
+    return People.of_file(path)
+
+
+@pytest.fixture(params=["people.parquet", "people.csv", "人员 名单.csv.gz"])
+def table(request, tmp_path):
+    with written(people(), tmp_path / request.param) as found:
+        yield found
+
+
+def test_sums_are_those_of_the_rows(table):
+    frame = people()
+    wanted = [("bought",), ("orders",), ("paid",), ("paid", "orders"), ("paid", "before")]
+    got = table.families("arm", "old", wanted)
+    assert got.arms == ("old", "new", "other") and got.groups == ((),)
+    for a, label in enumerate(got.arms):
+        part = frame[frame["arm"] == label]
+        assert got.people[a, 0] == len(part)
+        both = part.dropna(subset=["paid"])
+        of = {family: rows[a, 0] for family, rows in got.of.items()}
+        assert_allclose(of["bought",].mean("bought"), part["bought"].mean())
+        assert_allclose(of["orders",].var("orders"), part["orders"].var())
+        assert of["paid",].n("paid") == len(both)
+        assert_allclose(of["paid",].var("paid"), both["paid"].var(), rtol=1e-9)
+        shared = np.cov(both["paid"], both["before"])[0, 1]
+        assert_allclose(of["paid", "before"].cov("paid", "before"), shared, rtol=1e-7)
+        assert_allclose(ratio(of["paid", "orders"], "paid", "orders").value, both["paid"].sum() / both["orders"].sum())
+        assert mean(of["paid",], "paid").dropped == len(part) - len(both)
+    assert cuped(*(got.of["paid", "before"][a, 0] for a in (0, 1)), "paid", "before").reason is None
+
+
+def test_groups_within_arms(table):
+    frame = people()
+    frame["class"] = frame["class"].fillna("")
+    got = table.families("arm", "new", [("orders",)], by=["class"])
+    assert got.groups == (("",), ("a",), ("b",))
+    for a, label in enumerate(got.arms):
+        for g, (name,) in enumerate(got.groups):
+            part = frame[(frame["arm"] == label) & (frame["class"] == name)]
+            assert got.people[a, g] == len(part)
+            assert_allclose(got.of["orders",].mean("orders")[a, g], part["orders"].mean())
+
+
+def test_breakdowns_and_identity(table):
+    counts = table.breakdown("arm", ("old", "new", "other"), "class")
+    assert list(counts) == ["", "a", "b"] and np.sum(list(counts.values())) == 4000
+    got = explain_mismatch(np.sum(list(counts.values()), axis=0), [1 / 3] * 3, {"class": counts})
+    assert not got.test.alarm
+    found = table.identity("id", "arm")
+    assert (found.rows, found.people, found.double_rows, found.in_two_arms) == (4000, 4000, 0, 0)
+
+
+def test_double_people_and_dates(tmp_path):
+    frame = pd.DataFrame({
+        "id": [1, 1, 2, 2, 3, 4],
+        "arm": ["a", "b", "a", "a", "b", "b"],
+        "seen": pd.to_datetime(["2027-01-02"] * 6),
+        "bought": pd.to_datetime(["2027-01-01", "2027-01-03", None, "2027-01-02", "2027-01-01", "2027-02-01"]),
+    })
+    with written(frame, tmp_path / "double.parquet") as table:
+        found = table.identity("id", "arm")
+        assert (found.rows, found.people, found.double_rows, found.in_two_arms) == (6, 4, 1, 1)
+        assert table.before("seen", "bought") == 2
+
+
+def test_large_whole_numbers_keep_every_digit(tmp_path):
+    """Values near 3e9 less their shift fit; squares beyond 64 bits fall back to decimals."""
+    values = 3_000_000_000 + np.arange(1000)
+    frame = pd.DataFrame({"arm": ["a", "b"] * 500, "y": values, "wild": np.where(np.arange(1000) < 999, 0, 4 * 10**9)})
+    with written(frame, tmp_path / "large.parquet") as table:
+        got = table.families("arm", "a", [("y",), ("wild",)])
+        assert_allclose(got.of["y",].var("y")[:, 0], [np.var(values[half::2], ddof=1) for half in (0, 1)], rtol=1e-12)
+        assert_allclose(got.of["wild",].mean("wild")[:, 0], [0, 8e6])
+
+
+def test_the_same_sums_on_any_number_of_threads(tmp_path):
+    frame = pd.concat([people(20_000, seed) for seed in range(5)])
+    written(frame, tmp_path / "many.parquet").close()
+    found = []
+    for threads in (1, 2, 2):
+        with People.of_file(tmp_path / "many.parquet", threads=threads) as table:
+            rows = table.families("arm", "old", [("paid", "before"), ("orders",)])
+            found.append([rows.of[family].cross.tobytes() for family in rows.of])
+    assert found[0] == found[1] == found[2]
+
+
+def test_nan_is_missing_and_infinity_is_refused(tmp_path):
+    frame = pd.DataFrame({"arm": ["a", "a", "b", "b"], "y": [1.0, 2.0, 3.0, 5.0]})
+    path = tmp_path / "nan.parquet"
+    duckdb.connect().execute(
+        f"COPY (SELECT * FROM (VALUES ('a', 1.0::DOUBLE), ('a', 'nan'::DOUBLE), ('b', 3.0::DOUBLE)) AS t(arm, y)) "
+        f"TO '{path.as_posix()}' (FORMAT parquet)"
+    )
+    with People.of_file(path) as table:
+        assert table.families("arm", "a", [("y",)]).of["y",].n("y")[:, 0].tolist() == [1.0, 1.0]
+    frame.loc[1, "y"] = np.inf
+    with written(frame, tmp_path / "inf.parquet") as table, pytest.raises(InputError) as caught:
+        table.families("arm", "a", [("y",)])
+    assert {problem.code for problem in caught.value.problems} == {"not_finite"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "control", "metric", "code"),
+    [
+        ([["a", 1], ["b", 2]], "zzz", "y", "unknown_control"),
+        ([["a", 1], ["a", 2]], "a", "y", "one_arm"),
+        ([["a", 1], ["", 2], ["b", 3]], "a", "y", "missing"),
+        ([["a", 1], ["b", "many"]], "a", "y", "not_number"),
+        ([["a", 1], ["b", 2]], "a", "z", "choice"),
+        ([], "a", "y", "not_number"),
+    ],
+)
+def test_faults_of_a_table_are_named(rows, control, metric, code, tmp_path):
+    path = tmp_path / "bad.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["arm", "y"], *rows])
+    with People.of_file(path) as table, pytest.raises(InputError) as caught:
+        table.families("arm", control, [(metric,)])
+    assert caught.value.problems[0].code == code
+    assert str(caught.value)
+
+
+def test_no_rows(tmp_path):
+    frame = pd.DataFrame({"arm": pd.Series(dtype=str), "y": pd.Series(dtype=float)})
+    with written(frame, tmp_path / "none.parquet") as table, pytest.raises(InputError) as caught:
+        table.families("arm", "a", [("y",)])
+    assert caught.value.problems[0].code == "empty"
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"no parquet")
+    for name, code in (("broken.parquet", "data_unreadable"), ("none.csv", "no_file"), ("sheet.xlsx", "choice")):
+        with pytest.raises(InputError) as caught:
+            People.of_file(tmp_path / name)
+        assert caught.value.problems[0].code == code
+        assert str(caught.value)
+
+
+def test_column_names_are_only_names(tmp_path):
+    odd = 'x" FROM t; DROP'
+    frame = pd.DataFrame({"v 1": ["a", "b", "a", "b"], odd: [1, 2, 3, 4]})
+    with written(frame, tmp_path / "odd.parquet") as table:
+        assert table.families("v 1", "a", [(odd,)]).of[odd,].mean(odd)[:, 0].tolist() == [2.0, 3.0]
