@@ -94,9 +94,10 @@ def _deal(
     old = before != LEFT_OUT
     np.add.at(have, (block[old], before[old]), 1)
     arriving = np.bincount(block[new], minlength=keys.size)
-    offset = np.array([_hash(salt, "block", key) for key in keys]) / 2.0**64
+    offset = _hashes((salt, "block"), keys)[:, 0] / 2.0**64
     need = _needed(have, arriving, share, offset)
-    order = np.lexsort((names[new], [_hash(salt, "customer", name) for name in names[new]], block[new]))
+    drawn = _hashes((salt, "customer"), names[new])
+    order = np.lexsort((drawn[:, 1], drawn[:, 0], block[new]))
     sorted_block = block[new][order]
     first = np.cumsum(arriving) - arriving
     rank = np.arange(new.size) - first[sorted_block]
@@ -119,9 +120,15 @@ def _needed(have: np.ndarray, arriving: np.ndarray, share: np.ndarray, offset: n
     return need
 
 
-def _hash(*parts: str) -> int:
-    """64 bits that are the same on every machine."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big")
+def _hashes(head: tuple[str, ...], names: np.ndarray) -> np.ndarray:
+    """Return (N, 2) numbers of 64 bits that are the same on every machine."""
+    start = hashlib.sha256("".join(f"{part}\x1f" for part in head).encode())
+    drawn = []
+    for name in names.tolist():
+        one = start.copy()
+        one.update(name.encode())
+        drawn.append(one.digest()[:16])
+    return np.frombuffer(b"".join(drawn), dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
 def _texts(guard: Guard, field: str, values: Sequence[str], size: int | None = None) -> np.ndarray:
