@@ -162,11 +162,20 @@ class People:
         row = self._db.execute(identity_text(unit, variant)).fetchone()
         return Identity(*(int(count or 0) for count in row))
 
-    def breakdown(self, variant: str, arms: Sequence[str], dimension: str) -> dict[str, list[int]]:
-        """Count people by label of a dimension and arm, for `readout.drill`; a missing label is ""."""
-        self._need(variant, dimension)
+    def breakdown(
+        self, variant: str, arms: Sequence[str], dimension: str, *, only: str | None = None
+    ) -> dict[str, list[int]]:
+        """Count people by label of a dimension and arm, for `experiments.readout.drill`; a missing label is "".
+
+        Args:
+            variant, dimension: columns.
+            arms: labels of the arms, in the order wanted.
+            only: column that is 1 or true for the people to count, such as delivered: among them an employee who
+                has not confirmed shows.
+        """
+        self._need(variant, dimension, *([only] if only else []))
         counts: dict[str, list[int]] = {}
-        for arm, label, people in self._db.execute(breakdown_text(variant, dimension)).fetchall():
+        for arm, label, people in self._db.execute(breakdown_text(variant, dimension, only=only)).fetchall():
             row = counts.setdefault(label or "", [0] * len(arms))
             if arm in arms:
                 row[list(arms).index(arm)] += int(people)
@@ -306,12 +315,13 @@ def identity_text(unit: str, variant: str) -> str:
     )
 
 
-def breakdown_text(variant: str, dimension: str) -> str:
+def breakdown_text(variant: str, dimension: str, *, only: str | None = None) -> str:
     """Return the SQL text that counts people by arm and label."""
+    where = f"WHERE CAST({_quoted(only)} AS INTEGER) = 1\n" if only else ""
     return (
         f"SELECT CAST({_quoted(variant)} AS VARCHAR) AS arm, CAST({_quoted(dimension)} AS VARCHAR) AS label,\n"
         "  COUNT(*) AS people\n"
-        f"FROM {TABLE}\nGROUP BY 1, 2\nORDER BY 1, 2"
+        f"FROM {TABLE}\n{where}GROUP BY 1, 2\nORDER BY 1, 2"
     )
 
 

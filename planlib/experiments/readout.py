@@ -18,7 +18,7 @@ SAVED = {
     "one_label": "leave_out_in_all_arms",
     "filtered_after_assignment": "count_all_assigned",
     "lost_after_assignment": "count_all_assigned",
-    "spread_evenly": "restart",
+    "spread_evenly": "back_to_list",
     "unknown": "restart",
 }
 BLOCKING = ("srm", "in_two_arms", "outcome_before_exposure", "shares_changed")
@@ -55,10 +55,12 @@ class Mismatch:
         cause: None without an alarm; one_label (one employee, batch, day or segment lacks people of an arm),
             filtered_after_assignment (an arm shows a send status that another never shows: rows were kept by
             it), lost_after_assignment (people of a status are missing in some arms), spread_evenly (the same
-            everywhere: assignment or its record is at fault) or unknown.
+            everywhere: rows were kept by something that is not in the table, such as delivery, or the assignment
+            itself is at fault) or unknown.
         dimension, label: where one_label and lost_after_assignment point to.
         arm: position of the arm that lacks most people against the plan.
-        remedy: what can still be saved: leave_out_in_all_arms, count_all_assigned or restart; None without an alarm.
+        remedy: what can still be saved: leave_out_in_all_arms, count_all_assigned, back_to_list
+            (the list as assigned tells which of the two it was) or restart; None without an alarm.
     """
 
     test: SampleRatio

@@ -53,7 +53,7 @@ def test_planted_faults_are_named(seed):
     deleted = explained(arm, known, (arm == 0) | (known["status"] != "deleted") | (rng.random(len(arm)) < 0.1))
     assert (deleted.cause, deleted.label, deleted.remedy) == ("lost_after_assignment", "deleted", "count_all_assigned")
     thinned = explained(arm, known, (arm == 0) | (rng.random(len(arm)) < 0.8))
-    assert (thinned.cause, thinned.remedy) == ("spread_evenly", "restart")
+    assert (thinned.cause, thinned.remedy) == ("spread_evenly", "back_to_list")
 
 
 def test_three_arms_of_unequal_shares():

@@ -13,6 +13,7 @@ from planlib.core.information import normal_information
 from planlib.experiments import power
 from planlib.experiments.bayesian import Posterior, best_share, compare_shares, compare_values
 from planlib.experiments.multiplicity import METHODS, adjusted_p, dunnett_critical
+from planlib.experiments.portfolio import exaggeration, profit_optimal_size, shrink
 from planlib.experiments.sequential import (
     Boundaries,
     classical_boundaries,
@@ -249,6 +250,35 @@ def evsi_normal(given: Case, _: Path) -> Case:
     return {"evsi": found.evsi, "evpi": found.evpi, "preposterior_sd": found.preposterior_sd}
 
 
+def test_and_roll(given: Case, _: Path) -> Case:
+    return {"n_per_arm": profit_optimal_size(given["N"], given["response_sd"], given["prior_sd"]).n_per_arm}
+
+
+# past tests
+
+
+def winners_curse(given: Case, _: Path) -> Case:
+    tails = math.erfc(given["z_crit"] / math.sqrt(2))
+    found = exaggeration(given["delta"], given["se"], alpha=tails)
+    return {
+        "p_sig": found.chance,
+        "expected_estimate": found.expected_estimate,
+        "exaggeration": found.exaggeration,
+    }
+
+
+def shrinkage(given: Case, expected: Case) -> Case:
+    """DerSimonian-Laird states tau2, maximum likelihood tau: only these keys tell the two forms apart."""
+    found = shrink(given["estimates"], given["se"], method="dl" if "tau2" in expected else "ml")
+    return {
+        "mu": found.mean,
+        "tau": found.tau,
+        "tau2": found.tau**2,
+        "posterior_mean": found.effect,
+        "posterior_sd": found.sd,
+    }
+
+
 PROCEDURES: dict[str, Procedure] = {
     "gs_obf": _classical("obrien_fleming"),
     "gs_pocock": _classical("pocock"),
@@ -272,6 +302,8 @@ PROCEDURES: dict[str, Procedure] = {
     "bayes_beta": bayes_beta,
     "bayes_best_of_k": bayes_best_of_k,
     "evsi_normal": evsi_normal,
+    "test_and_roll": test_and_roll,
+    "winners_curse_truncated": winners_curse,
 } | {f"power_tt_mean/{solve}": _tt_mean(solve) for solve in ("power", "n_obs", "rel_effect_size")}
 PROCEDURES |= {f"multi_{method.replace('_', '-')}": _adjusted(method) for method in METHODS}
 PROCEDURES |= {

@@ -475,6 +475,11 @@ def _judge(procedure: Callable[[Case, Path], Case]) -> Callable[[Case, Path], It
     return judge
 
 
+def eb_shrinkage(case: Case, _: Path) -> Iterator[str]:
+    expected = case["expected"]
+    yield from _differences(expected, experiment_plans.shrinkage(case["input"], expected), case, "")
+
+
 def _differences(expected: Any, found: Any, case: Case, where: str) -> Iterator[str]:
     if isinstance(expected, Mapping):
         for key, value in expected.items():
@@ -502,4 +507,5 @@ def _differences(expected: Any, found: Any, case: Case, where: str) -> Iterator[
 
 EVERY = PROCEDURES | experiment_plans.PROCEDURES
 JUDGES = {("procedure", name): _judge(procedure) for name, procedure in EVERY.items()}
+JUDGES[("procedure", "eb_shrinkage")] = eb_shrinkage
 JUDGES |= {("procedure", f"degenerate/{ask}"): degenerate for ask in ASKS}

@@ -38,7 +38,7 @@ def test_right_wrong_and_unknown_cases(cases, last, status, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
-@pytest.mark.parametrize(("name", "least"), [("planning", 13), ("budget", 15), ("experiments", 92)])
+@pytest.mark.parametrize(("name", "least"), [("planning", 13), ("budget", 15), ("experiments", 96)])
 def test_shared_cases(name, least, capsys):
     path = SHARED / f"{name}.json"
     if not path.is_file():
