@@ -46,7 +46,7 @@ class Finding:
     """One place where a plan cannot hold, is strained, or leaves a meaning open.
 
     Args:
-        rule: R01 ... R23.
+        rule: R01 ... R23 of the rule families, R24 of the conflict sets.
         level: contradiction, strain or question.
         chain: key of the sentence; its placeholders are `figures` and `names`.
         figures: placeholder -> number.
