@@ -27,8 +27,8 @@ class SampleSize:
         n_control_exact: size of the control before rounding up.
         alpha_each: significance level of each comparison with the control.
         power: as asked for.
-        method: proportion_unpooled_z, proportion_pooled_z, proportion_control_z, mean_t, mean_z,
-            non_inferiority_proportion_z or non_inferiority_mean_z.
+        method: proportion_unpooled_z, proportion_pooled_z, proportion_control_z, mean_t, mean_z
+            or non_inferiority_z.
     """
 
     n_per_arm: tuple[int, ...]
@@ -104,11 +104,16 @@ class _Design:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shares:
-    """Two shares whose difference is tested by a normal approximation."""
+class Shares:
+    """What is compared: two shares, by a normal approximation.
+
+    Attributes:
+        control: share in the control, between 0 and 1.
+        variance: unpooled, pooled or control, as `n_proportions`; for non-inferiority always unpooled.
+    """
 
     control: float
-    variance: str
+    variance: str = "unpooled"
 
     def spreads(self, effect: float, ratio: float) -> tuple[float, float]:
         """Standard error of the difference times sqrt(n_control), under the null and the alternative."""
@@ -121,14 +126,20 @@ class _Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class _Means:
-    """Two means whose difference is tested."""
+class Means:
+    """What is compared: two means, or two ratios with sd = `ratio_sd`.
+
+    Attributes:
+        sd: standard deviation in the control, > 0.
+        sd_treatment: in the treatments; None = as in the control.
+    """
 
     sd: float
-    sd_treatment: float
+    sd_treatment: float | None = None
 
     def spreads(self, effect: float, ratio: float) -> tuple[float, float]:
-        own = sqrt(self.sd**2 + self.sd_treatment**2 / ratio)
+        """As `Shares.spreads`; the difference does not matter."""
+        own = sqrt(self.sd**2 + (self.sd if self.sd_treatment is None else self.sd_treatment) ** 2 / ratio)
         return own, own
 
 
@@ -205,8 +216,8 @@ def n_means(
     return _sized(exact, design, power, f"mean_{distribution}")
 
 
-def n_non_inferiority_proportions(
-    p_control: float,
+def n_non_inferiority(
+    metric: Shares | Means,
     margin_abs: float,
     *,
     expected_abs: float = 0.0,
@@ -214,58 +225,76 @@ def n_non_inferiority_proportions(
     power: float = 0.8,
     **settings: Unpack[Settings],
 ) -> SampleSize:
-    """Return the people needed to show that a share is not worse by a margin: one-sided, unpooled.
+    """Return the people needed to show that a treatment is not worse by a margin: one-sided, normal approximation.
 
     Args:
-        p_control: as `n_proportions`.
-        margin_abs: what may be lost, in points as a share, > 0.
+        metric: `Shares` or `Means`.
+        margin_abs: what may be lost, in the metric's unit (of shares points as a share), > 0.
         expected_abs: true difference treatment - control that is expected; it must not use up the margin.
-        higher_is_better: False for shares that should stay low, such as exits.
+        higher_is_better: False for metrics that should stay low, such as the share of exits.
         power: as `n_proportions`.
         settings: `Settings`; alpha is 0.025 unless given, sides is always 1.
 
     Raises:
         InputError: a value out of range, or an expected loss of the margin or more.
 
-    >>> n_non_inferiority_proportions(0.15, 0.02).n_per_arm
+    >>> n_non_inferiority(Shares(0.15), 0.02).n_per_arm
     (5004, 5004)
+    >>> n_non_inferiority(Means(sd=10.0), 0.5).n_per_arm
+    (6280, 6280)
     """
     guard = Guard()
-    margin, shift = _margin(guard, margin_abs, expected_abs, higher_is_better)
-    p1 = guard.number("p_control", p_control, above=0.0, below=1.0)
-    if not guard.problems and not 0.0 < p1 + shift < 1.0:
-        guard.add("between", "expected_abs", expected_abs, low=round(-p1, 12), high=round(1.0 - p1, 12))
     design = _design(guard, **_one_sided(settings))
+    distance = _margin(guard, metric, margin_abs, expected_abs, higher_is_better)
     z_power = _z_power(guard, power, design.alpha)
     guard.done()
-    exact = _needed(_Shares(p1, "unpooled"), shift, margin, design, z_power)
-    return _sized(exact, design, power, "non_inferiority_proportion_z")
+    return _sized(_needed(metric, expected_abs, distance, design, z_power), design, power, "non_inferiority_z")
 
 
-def n_non_inferiority_means(
+def power_non_inferiority(
+    metric: Shares | Means,
     margin_abs: float,
+    n_control: float,
     *,
-    sd: float,
-    sd_treatment: float | None = None,
+    expected_abs: float = 0.0,
+    higher_is_better: bool = True,
+    **settings: Unpack[Settings],
+) -> float:
+    """Return the chance to show non-inferiority with a given control size; args as `n_non_inferiority`.
+
+    >>> round(power_non_inferiority(Shares(0.15), 0.02, 5004), 4)
+    0.8
+    """
+    guard = Guard()
+    design = _design(guard, **_one_sided(settings))
+    distance = _margin(guard, metric, margin_abs, expected_abs, higher_is_better)
+    size = guard.number("n_control", n_control, above=0.0)
+    guard.done()
+    return _normal_power(metric, expected_abs, distance, size, design, False)
+
+
+def smallest_margin(
+    metric: Shares | Means,
+    n_control: float,
+    *,
     expected_abs: float = 0.0,
     higher_is_better: bool = True,
     power: float = 0.8,
     **settings: Unpack[Settings],
-) -> SampleSize:
-    """Return the people needed to show that a mean or ratio is not worse by a margin: one-sided, normal approximation.
+) -> float:
+    """Return the smallest margin that a given control size can hold to; args as `n_non_inferiority`.
 
-    Args as `n_means` and `n_non_inferiority_proportions`; the margin in the metric's unit.
-
-    >>> n_non_inferiority_means(0.5, sd=10.0).n_per_arm
-    (6280, 6280)
+    >>> round(smallest_margin(Shares(0.15), 5004), 4)
+    0.02
     """
     guard = Guard()
-    margin, shift = _margin(guard, margin_abs, expected_abs, higher_is_better)
-    means = _means(guard, sd, sd_treatment, "z")
     design = _design(guard, **_one_sided(settings))
+    _check_metric(guard, metric, expected_abs)
+    size = guard.number("n_control", n_control, above=0.0)
     z_power = _z_power(guard, power, design.alpha)
     guard.done()
-    return _sized(_needed(means, shift, margin, design, z_power), design, power, "non_inferiority_mean_z")
+    distance = sqrt(_needed(metric, expected_abs, 1.0, design, z_power) / size)
+    return distance - (expected_abs if higher_is_better else -expected_abs)
 
 
 def power_proportions(
@@ -293,7 +322,7 @@ def power_proportions(
     size = guard.number("n_control", n_control, above=0.0)
     design = _design(guard, **settings)
     guard.done()
-    return _normal_power(shares, effect, size, design, both_tails)
+    return _normal_power(shares, effect, effect, size, design, both_tails)
 
 
 def power_means(
@@ -321,7 +350,7 @@ def power_means(
     _degrees_of_freedom(guard, size, design, distribution)
     guard.done()
     if distribution == "z":
-        return _normal_power(means, effect, size, design, both_tails)
+        return _normal_power(means, effect, effect, size, design, both_tails)
     return min(_t_power(effect, size, means, ratio, design, both_tails) for ratio in design.ratios)
 
 
@@ -357,7 +386,7 @@ def mde_proportions(
     guard.choice("variance", variance, VARIANCES)
     guard.choice("direction", direction, (1, -1))
     guard.done()
-    shares, furthest = _Shares(p1, variance), 1.0 - p1 if direction == 1 else p1
+    shares, furthest = Shares(p1, variance), 1.0 - p1 if direction == 1 else p1
 
     def enough(effect: float) -> bool:
         return _needed(shares, direction * effect, effect, design, z_power) <= size
@@ -394,7 +423,7 @@ def mde_means(
 
     def enough(effect: float) -> bool:
         if distribution == "z":
-            return _normal_power(means, effect, size, design, False) >= power
+            return _normal_power(means, effect, effect, size, design, False) >= power
         return min(_t_power(effect, size, means, ratio, design, False) for ratio in design.ratios) >= power
 
     spread = max(means.spreads(0.0, ratio)[0] for ratio in design.ratios)
@@ -619,7 +648,7 @@ def _first_window(free: np.ndarray, need: float, longest: int) -> int | None:
     return None
 
 
-def _shares(guard: Guard, p_control: float, mde_abs: float, variance: str) -> tuple[_Shares, float]:
+def _shares(guard: Guard, p_control: float, mde_abs: float, variance: str) -> tuple[Shares, float]:
     p1 = guard.number("p_control", p_control, above=0.0, below=1.0)
     effect = guard.number("mde_abs", mde_abs)
     if effect == 0:
@@ -627,7 +656,7 @@ def _shares(guard: Guard, p_control: float, mde_abs: float, variance: str) -> tu
     elif not guard.problems and not 0.0 < p1 + effect < 1.0:
         guard.add("between", "mde_abs", mde_abs, low=round(-p1, 12), high=round(1.0 - p1, 12))
     guard.choice("variance", variance, VARIANCES)
-    return _Shares(p1, variance), effect
+    return Shares(p1, variance), effect
 
 
 def _effect(guard: Guard, mde_abs: float) -> float:
@@ -637,21 +666,37 @@ def _effect(guard: Guard, mde_abs: float) -> float:
     return abs(effect)
 
 
-def _means(guard: Guard, sd: float, sd_treatment: float | None, distribution: str) -> _Means:
+def _means(guard: Guard, sd: float, sd_treatment: float | None, distribution: str) -> Means:
     own = guard.number("sd", sd, above=0.0)
     guard.choice("distribution", distribution, DISTRIBUTIONS)
-    return _Means(own, own if sd_treatment is None else guard.number("sd_treatment", sd_treatment, above=0.0))
+    return Means(own, own if sd_treatment is None else guard.number("sd_treatment", sd_treatment, above=0.0))
 
 
-def _margin(guard: Guard, margin_abs: float, expected_abs: float, higher_is_better: bool) -> tuple[float, float]:
-    """What is left of the margin at the expected difference, and that difference."""
-    margin, shift = guard.number("margin_abs", margin_abs, above=0.0), guard.number("expected_abs", expected_abs)
-    left = margin + (shift if higher_is_better else -shift)
-    if not guard.problems and left <= 0:
-        limit = -margin if higher_is_better else margin
-        limits = {"low": limit} if higher_is_better else {"high": limit}
-        guard.add("above" if higher_is_better else "less", "expected_abs", expected_abs, **limits)
-    return left, shift
+def _check_metric(guard: Guard, metric: Shares | Means, expected_abs: float) -> None:
+    """Check what is compared without a difference to find."""
+    shift = guard.number("expected_abs", expected_abs)
+    if isinstance(metric, Means):
+        _means(guard, metric.sd, metric.sd_treatment, "z")
+        return
+    p1 = guard.number("p_control", metric.control, above=0.0, below=1.0)
+    guard.choice("variance", metric.variance, ("unpooled",))
+    if not guard.problems and not 0.0 < p1 + shift < 1.0:
+        guard.add("between", "expected_abs", expected_abs, low=round(-p1, 12), high=round(1.0 - p1, 12))
+
+
+def _margin(
+    guard: Guard, metric: Shares | Means, margin_abs: float, expected_abs: float, higher_is_better: bool
+) -> float:
+    """What the expected difference leaves of the margin."""
+    margin = guard.number("margin_abs", margin_abs, above=0.0)
+    _check_metric(guard, metric, expected_abs)
+    if guard.problems:
+        return margin
+    if higher_is_better and expected_abs <= -margin:
+        guard.add("above", "expected_abs", expected_abs, low=-margin)
+    elif not higher_is_better and expected_abs >= margin:
+        guard.add("less", "expected_abs", expected_abs, high=margin)
+    return margin + (expected_abs if higher_is_better else -expected_abs)
 
 
 def _one_sided(settings: Settings) -> Settings:
@@ -710,7 +755,7 @@ def _degrees_of_freedom(guard: Guard, n_control: float, design: _Design, distrib
         guard.add("above", "n_control", n_control, low=round(2.0 / smallest, 6))
 
 
-def _needed(metric: _Shares | _Means, effect: float, distance: float, design: _Design, z_power: float) -> float:
+def _needed(metric: Shares | Means, effect: float, distance: float, design: _Design, z_power: float) -> float:
     """Control size of the hardest comparison, by the normal approximation.
 
     Args:
@@ -722,7 +767,7 @@ def _needed(metric: _Shares | _Means, effect: float, distance: float, design: _D
     return design.factor * (max(reach, 0.0) / distance) ** 2
 
 
-def _n_control_t(effect: float, means: _Means, ratio: float, design: _Design, power: float) -> float:
+def _n_control_t(effect: float, means: Means, ratio: float, design: _Design, power: float) -> float:
     """Solve the noncentral t power (near tail) for the control size."""
     from scipy.optimize import brentq
 
@@ -739,22 +784,22 @@ def _n_control_t(effect: float, means: _Means, ratio: float, design: _Design, po
 
 
 def _normal_power(
-    metric: _Shares | _Means, effect: float, n_control: float, design: _Design, both_tails: bool
+    metric: Shares | Means, effect: float, distance: float, n_control: float, design: _Design, both_tails: bool
 ) -> float:
-    """Power of the weakest comparison."""
+    """Power of the weakest comparison; effect and distance as `_needed`."""
     from scipy.special import ndtr
 
     chances, root = [], sqrt(n_control / design.factor)
     for ratio in design.ratios:
         null, alternative = (spread / root for spread in metric.spreads(effect, ratio))
-        near = float(ndtr((abs(effect) - design.z_alpha * null) / alternative))
-        far = float(ndtr((-abs(effect) - design.z_alpha * null) / alternative))
+        near = float(ndtr((abs(distance) - design.z_alpha * null) / alternative))
+        far = float(ndtr((-abs(distance) - design.z_alpha * null) / alternative))
         chances.append(near + far if both_tails and design.sides == 2 else near)
     return min(chances)
 
 
 def _t_power(
-    effect: float, n_control: float, means: _Means, ratio: float, design: _Design, both_tails: bool
+    effect: float, n_control: float, means: Means, ratio: float, design: _Design, both_tails: bool
 ) -> float:
     from scipy.special import nctdtr, stdtrit
 

@@ -147,20 +147,30 @@ def test_dunnett_asks_for_less_than_bonferroni():
 
 
 def test_non_inferiority_by_hand():
-    reach = (stats.norm.isf(0.025) + stats.norm.ppf(0.9)) ** 2
-    size = room.n_non_inferiority_proportions(0.3, 0.04, expected_abs=0.01, power=0.9)
+    reach, shares = (stats.norm.isf(0.025) + stats.norm.ppf(0.9)) ** 2, room.Shares(0.3)
+    size = room.n_non_inferiority(shares, 0.04, expected_abs=0.01, power=0.9)
     assert size.n_control_exact == pytest.approx(reach * (0.3 * 0.7 + 0.31 * 0.69) / 0.05**2)
-    exits = room.n_non_inferiority_proportions(0.3, 0.04, expected_abs=0.01, power=0.9, higher_is_better=False)
+    exits = room.n_non_inferiority(shares, 0.04, expected_abs=0.01, power=0.9, higher_is_better=False)
     assert exits.n_control_exact == pytest.approx(reach * (0.3 * 0.7 + 0.31 * 0.69) / 0.03**2)
-    means = room.n_non_inferiority_means(0.5, sd=2.0, sd_treatment=3.0, expected_abs=0.1, power=0.9, allocation=(1, 2))
+    means = room.n_non_inferiority(room.Means(2.0, 3.0), 0.5, expected_abs=0.1, power=0.9, allocation=(1, 2))
     assert means.n_control_exact == pytest.approx(reach * (4 + 9 / 2) / 0.6**2)
-    loose, strict = (room.n_non_inferiority_means(0.5, sd=2.0, alpha=level).n_total for level in (0.05, 0.025))
-    assert loose < strict == room.n_non_inferiority_means(0.5, sd=2.0).n_total
+    loose, strict = (room.n_non_inferiority(room.Means(2.0), 0.5, alpha=level).n_total for level in (0.05, 0.025))
+    assert loose < strict == room.n_non_inferiority(room.Means(2.0), 0.5).n_total
+    assert room.n_non_inferiority(room.Means(2.0), 0.5, sides=2).n_total == strict
+
+
+@pytest.mark.parametrize("metric", [room.Shares(0.3), room.Means(2.0), room.Means(2.0, 3.0)])
+@pytest.mark.parametrize("higher", [True, False])
+def test_margin_size_and_power_invert_each_other(metric, higher):
+    more = {"expected_abs": -0.01, "higher_is_better": higher, "allocation": (2, 1, 1)}
+    n = room.n_non_inferiority(metric, 0.05, power=0.85, **more).n_control_exact
+    assert room.power_non_inferiority(metric, 0.05, n, **more) == pytest.approx(0.85)
+    assert room.smallest_margin(metric, n, power=0.85, **more) == pytest.approx(0.05)
 
 
 def test_non_inferiority_power_by_simulation():
     n_sims, margin, rng = 20_000, 0.02, np.random.default_rng(20270107)
-    n = room.n_non_inferiority_proportions(0.15, margin).n_per_arm[0]
+    n = room.n_non_inferiority(room.Shares(0.15), margin).n_per_arm[0]
     x, y = rng.binomial(n, 0.15, (2, n_sims)) / n
     z = (y - x + margin) / np.sqrt((x * (1 - x) + y * (1 - y)) / n)
     rate = (z > stats.norm.isf(0.025)).mean()
@@ -376,11 +386,15 @@ def test_bad_input_names_the_field(change, field, code):
     (lambda: room.cuped_factor(1.0), "rho"),
     (lambda: room.control_share(0), "treatments"),
     (lambda: room.design_effect(2, 0.1, cv=-1), "cv"),
-    (lambda: room.n_non_inferiority_means(0.0, sd=1.0), "margin_abs"),
-    (lambda: room.n_non_inferiority_means(0.1, sd=1.0, expected_abs=-0.1), "expected_abs"),
-    (lambda: room.n_non_inferiority_proportions(0.1, 0.02, expected_abs=0.02, higher_is_better=False), "expected_abs"),
-    (lambda: room.n_non_inferiority_proportions(0.1, 0.2, expected_abs=-0.15), "expected_abs"),
-    (lambda: room.n_non_inferiority_proportions(1.1, 0.2), "p_control"),
+    (lambda: room.n_non_inferiority(room.Means(1.0), 0.0), "margin_abs"),
+    (lambda: room.n_non_inferiority(room.Means(0.0), 0.1), "sd"),
+    (lambda: room.n_non_inferiority(room.Means(1.0), 0.1, expected_abs=-0.1), "expected_abs"),
+    (lambda: room.n_non_inferiority(room.Shares(0.1), 0.02, expected_abs=0.02, higher_is_better=False), "expected_abs"),
+    (lambda: room.n_non_inferiority(room.Shares(0.1), 0.2, expected_abs=-0.15), "expected_abs"),
+    (lambda: room.n_non_inferiority(room.Shares(1.1), 0.2), "p_control"),
+    (lambda: room.n_non_inferiority(room.Shares(0.1, "pooled"), 0.02), "variance"),
+    (lambda: room.power_non_inferiority(room.Shares(0.1), 0.02, 0), "n_control"),
+    (lambda: room.smallest_margin(room.Shares(0.1), 100, power=0.01), "power"),
     (lambda: room.ratio_sd(1.0, 0.0, np.eye(2)), "mean_denominator"),
     (lambda: room.ratio_sd(1.0, 1.0, np.eye(3)), "covariance"),
     (lambda: room.ratio_sd(1.0, 1.0, [[1.0, 2.0], [2.0, 1.0]]), "covariance"),
