@@ -181,6 +181,22 @@ class People:
                 row[list(arms).index(arm)] += int(people)
         return dict(sorted(counts.items()))
 
+    def planned(self, variant: str, arms: Sequence[str], share: str) -> tuple[tuple[float | None, ...], bool]:
+        """Return the planned share of each arm out of a column that holds it, and whether one changed on the way.
+
+        Args:
+            variant: column of the arm.
+            arms: labels of the arms, in the order wanted.
+            share: column of the planned share.
+
+        Returns:
+            Lowest share of each arm, None where none stands; True when an arm has two.
+        """
+        self._need(variant, share)
+        found = {row[0]: row[1:] for row in self._db.execute(planned_text(variant, share)).fetchall()}
+        shares = tuple(None if found.get(arm, (None,))[0] is None else float(found[arm][0]) for arm in arms)
+        return shares, any(low != high for low, high in found.values())
+
     def before(self, exposed: str, outcome: str) -> int:
         """Count people whose outcome is dated before their exposure."""
         self._need(exposed, outcome)
@@ -322,6 +338,15 @@ def breakdown_text(variant: str, dimension: str, *, only: str | None = None) -> 
         f"SELECT CAST({_quoted(variant)} AS VARCHAR) AS arm, CAST({_quoted(dimension)} AS VARCHAR) AS label,\n"
         "  COUNT(*) AS people\n"
         f"FROM {TABLE}\n{where}GROUP BY 1, 2\nORDER BY 1, 2"
+    )
+
+
+def planned_text(variant: str, share: str) -> str:
+    """Return the SQL text that finds the lowest and highest planned share of each arm."""
+    name = _quoted(share)
+    return (
+        f"SELECT CAST({_quoted(variant)} AS VARCHAR) AS arm, MIN({name}), MAX({name})\n"
+        f"FROM {TABLE}\nGROUP BY 1\nORDER BY 1"
     )
 
 

@@ -13,9 +13,10 @@ from planlib.core.intervals import Interval
 from planlib.experiments.result import Result
 from planlib.experiments.srm import ALARM, SampleRatio, srm
 
-MOSTLY = 0.5  # share of the missing people that one label must hold to be called the cause
+FEW = 0.5  # share of a dimension's labels above which a fault is not one of single labels
+SEEN = 20  # people of a label in the other arms, from which its absence in one arm is no chance
 SAVED = {
-    "one_label": "leave_out_in_all_arms",
+    "some_labels": "leave_out_in_all_arms",
     "filtered_after_assignment": "count_all_assigned",
     "lost_after_assignment": "count_all_assigned",
     "spread_evenly": "back_to_list",
@@ -52,22 +53,25 @@ class Mismatch:
     Attributes:
         test: of all people.
         drills: one a dimension.
-        cause: None without an alarm; one_label (one employee, batch, day or segment lacks people of an arm),
-            filtered_after_assignment (an arm shows a send status that another never shows: rows were kept by
+        alarm: the whole is off, or a label of a dimension known at assignment is, after Bonferroni over its labels:
+            one employee of twenty does not move the whole.
+        cause: None without an alarm; some_labels (single employees, batches, days or segments lack people of an
+            arm), filtered_after_assignment (the arm never shows a send status that others show: rows were kept by
             it), lost_after_assignment (people of a status are missing in some arms), spread_evenly (the same
             everywhere: rows were kept by something that is not in the table, such as delivery, or the assignment
             itself is at fault) or unknown.
-        dimension, label: where one_label and lost_after_assignment point to.
-        arm: position of the arm that lacks most people against the plan.
-        remedy: what can still be saved: leave_out_in_all_arms, count_all_assigned, back_to_list
-            (the list as assigned tells which of the two it was) or restart; None without an alarm.
+        dimension, labels: where the cause lies; None and () when it has no place.
+        arm: position of the arm that lacks people there.
+        remedy: what can still be saved: leave_out_in_all_arms, count_all_assigned, back_to_list (the list as
+            assigned tells which of the two it was) or restart; None without an alarm.
     """
 
     test: SampleRatio
     drills: tuple[Drill, ...]
+    alarm: bool
     cause: str | None
     dimension: str | None
-    label: str | None
+    labels: tuple[str, ...]
     arm: int
     remedy: str | None
 
@@ -141,10 +145,10 @@ def explain_mismatch(
 ) -> Mismatch:
     """Test the sample ratio and, when it is off, name the likely cause.
 
-    A dimension known at assignment (day, segment, employee, batch) that holds most of the missing people under one
-    label, without which the rest is in order, is a fault of that label: one employee has not confirmed, one batch
-    was not loaded. A dimension that arises afterwards (send status, friend deleted) tells of people who were
-    dropped: they were assigned and have to be counted.
+    Single labels of a dimension known at assignment (day, segment, employee, batch) that are off, while the rest is
+    in order, are at fault themselves: one employee has not confirmed, one batch was not loaded. A dimension that
+    arises afterwards (send status, friend deleted) tells of people who were dropped: they were assigned and have to
+    be counted.
 
     Args:
         observed: (A,) people of each arm.
@@ -158,8 +162,8 @@ def explain_mismatch(
 
     >>> found = explain_mismatch([168, 106], [0.5, 0.5], {
     ...     "employee": {"ann": [50, 52], "bo": [70, 5], "cy": [48, 49]}})
-    >>> found.cause, found.label, found.remedy
-    ('one_label', 'bo', 'leave_out_in_all_arms')
+    >>> found.cause, found.labels, found.remedy
+    ('some_labels', ('bo',), 'leave_out_in_all_arms')
     """
     guard = Guard()
     for name in after_assignment:
@@ -167,11 +171,17 @@ def explain_mismatch(
     guard.done()
     test = srm(observed, planned, threshold=threshold)
     drills = tuple(drill(name, labels, planned, threshold=threshold) for name, labels in breakdowns.items())
-    short = int(np.argmin(np.asarray(test.observed) - np.asarray(test.expected)))
-    if not test.alarm:
-        return Mismatch(test, drills, None, None, None, short, None)
-    cause, dimension, label = _cause(drills, breakdowns, set(after_assignment), short, threshold)
-    return Mismatch(test, drills, cause, dimension, label, short, SAVED[cause])
+    after = set(after_assignment)
+    places = [_off_labels(one, threshold) for one in drills
+              if one.dimension not in after]
+    alarm = test.alarm or any(places)
+    if not alarm:
+        return Mismatch(test, drills, False, None, None, (), _shortest(test), None)
+    cause, dimension, labels = _cause(test, drills, breakdowns, after, planned, threshold)
+    of_labels = [one for drilled in drills if drilled.dimension == dimension and cause == "some_labels"
+                 for name, one in zip(drilled.labels, drilled.tests, strict=True) if name in labels and one]
+    arm = _shortest(of_labels[0] if of_labels else test)
+    return Mismatch(test, drills, True, cause, dimension, labels, arm, SAVED[cause])
 
 
 def faults_of(
@@ -190,7 +200,7 @@ def faults_of(
         shares_changed: whether the planned shares were changed on the way.
     """
     found = {
-        "srm": mismatch is not None and mismatch.test.alarm,
+        "srm": mismatch is not None and mismatch.alarm,
         "in_two_arms": in_two_arms > 0,
         "outcome_before_exposure": outcome_before_exposure > 0,
         "shares_changed": shares_changed,
@@ -257,37 +267,62 @@ def decide(
 
 
 def _cause(
+    test: SampleRatio,
     drills: Sequence[Drill],
     breakdowns: Mapping[str, Mapping[str, Sequence[int]]],
     after: set[str],
-    short: int,
+    planned: Sequence[float],
     threshold: float,
-) -> tuple[str, str | None, str | None]:
-    found: list[tuple[float, str, str, str]] = []
-    for one in drills:
-        if len(one.labels) < 2:
-            continue
-        if one.dimension in after:
-            gone = _never_in(breakdowns[one.dimension], short)
-            if gone is not None:
-                return "filtered_after_assignment", one.dimension, gone
-            if one.uneven_p < threshold:
-                found.append((one.missing_share[0], "lost_after_assignment", one.dimension, one.labels[0]))
-        elif one.missing_share[0] >= MOSTLY and (one.p_without[0] or 0.0) >= threshold:
-            found.append((one.missing_share[0] + 1.0, "one_label", one.dimension, one.labels[0]))
-    if found:
-        _, cause, dimension, label = max(found)
-        return cause, dimension, label
-    known = [one for one in drills if one.dimension not in after and len(one.labels) > 1]
+) -> tuple[str, str | None, tuple[str, ...]]:
+    """Cause, dimension and labels; what came after assignment first, for it tells of people who can be counted."""
+    several = [one for one in drills if len(one.labels) > 1]
+    later = [one for one in several if one.dimension in after and test.alarm]
+    for one in later:
+        gone = _never_in(breakdowns[one.dimension], _shortest(test))
+        if gone is not None:
+            return "filtered_after_assignment", one.dimension, (gone,)
+    single = []
+    for one in several:
+        labels = () if one.dimension in after else _off_labels(one, threshold)
+        if labels and _in_order_without(breakdowns[one.dimension], labels, planned, threshold):
+            smallest = min(found.p_value for found in one.tests if found is not None)
+            single.append((len(labels), smallest, one.dimension, labels))
+    if single:
+        *_, dimension, labels = min(single)
+        return "some_labels", dimension, labels
+    for one in later:
+        if one.uneven_p < threshold:
+            return "lost_after_assignment", one.dimension, one.labels[:1]
+    known = [one for one in several if one.dimension not in after]
     even = bool(known) and all(one.uneven_p >= threshold for one in known)
-    return "spread_evenly" if even else "unknown", None, None
+    return "spread_evenly" if even else "unknown", None, ()
+
+
+def _off_labels(one: Drill, threshold: float) -> tuple[str, ...]:
+    """Labels that are off by themselves, after Bonferroni; none when that is true of too many to be their own fault."""
+    limit = threshold / len(one.labels)
+    off = [name for name, test in zip(one.labels, one.tests, strict=True) if test is not None and test.p_value < limit]
+    if 0 < len(off) <= FEW * len(one.labels):
+        return tuple(off)
+    return ()
+
+
+def _in_order_without(
+    counts: Mapping[str, Sequence[int]], labels: Sequence[str], planned: Sequence[float], threshold: float
+) -> bool:
+    rest = np.sum([row for label, row in counts.items() if label not in labels], axis=0)
+    return bool(np.sum(rest) > 0) and not srm(rest, planned, threshold=threshold).alarm
+
+
+def _shortest(test: SampleRatio) -> int:
+    """Position of the arm that lacks most people."""
+    return int(np.argmin(np.asarray(test.observed) - np.asarray(test.expected)))
 
 
 def _never_in(labels: Mapping[str, Sequence[int]], short: int) -> str | None:
     """A label that the other arms show often and the short arm never: its rows were filtered."""
     for label, row in labels.items():
-        others = sum(count for at, count in enumerate(row) if at != short)
-        if row[short] == 0 and others >= 20:
+        if row[short] == 0 and sum(row) >= SEEN:
             return label
     return None
 

@@ -102,6 +102,20 @@ def test_double_people_and_dates(tmp_path):
         assert table.before("seen", "bought") == 2
 
 
+def test_planned_shares_and_delivered_people(tmp_path):
+    frame = pd.DataFrame({
+        "arm": ["a", "a", "b", "b", "b"],
+        "share": [0.4, 0.4, 0.6, 0.6, 0.6],
+        "moved": [0.4, 0.5, 0.6, 0.6, None],
+        "delivered": [1.0, 0.0, 1.0, 1.0, None],
+        "employee": ["x", "x", "x", "y", "y"],
+    })
+    with written(frame, tmp_path / "planned.parquet") as table:
+        assert table.planned("arm", ("b", "a", "c"), "share") == ((pytest.approx(0.6), pytest.approx(0.4), None), False)
+        assert table.planned("arm", ("a", "b"), "moved")[1]
+        assert table.breakdown("arm", ("a", "b"), "employee", only="delivered") == {"x": [1, 1], "y": [0, 1]}
+
+
 def test_large_whole_numbers_keep_every_digit(tmp_path):
     """Values near 3e9 less their shift fit; squares beyond 64 bits fall back to decimals."""
     values = 3_000_000_000 + np.arange(1000)

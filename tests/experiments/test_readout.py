@@ -45,13 +45,14 @@ def test_planted_faults_are_named(seed):
     sound = explained(arm, known, everybody)
     assert (sound.cause, sound.remedy, sound.test.alarm) == (None, None, False)
     unconfirmed = explained(arm, known, ~((arm == 1) & (known["employee"] == "cy")))
-    assert (unconfirmed.cause, unconfirmed.dimension, unconfirmed.label) == ("one_label", "employee", "cy")
+    assert (unconfirmed.cause, unconfirmed.dimension, unconfirmed.labels) == ("some_labels", "employee", ("cy",))
     assert (unconfirmed.remedy, unconfirmed.arm) == ("leave_out_in_all_arms", 1)
     delivered = explained(arm, known, (arm == 0) | (known["status"] == "delivered"))
     assert (delivered.cause, delivered.dimension) == ("filtered_after_assignment", "status")
     assert delivered.remedy == "count_all_assigned"
     deleted = explained(arm, known, (arm == 0) | (known["status"] != "deleted") | (rng.random(len(arm)) < 0.1))
-    assert (deleted.cause, deleted.label, deleted.remedy) == ("lost_after_assignment", "deleted", "count_all_assigned")
+    assert (deleted.cause, deleted.labels) == ("lost_after_assignment", ("deleted",))
+    assert deleted.remedy == "count_all_assigned"
     thinned = explained(arm, known, (arm == 0) | (rng.random(len(arm)) < 0.8))
     assert (thinned.cause, thinned.remedy) == ("spread_evenly", "back_to_list")
 
@@ -60,7 +61,27 @@ def test_three_arms_of_unequal_shares():
     planned = (0.6, 0.3, 0.1)
     arm, known = assigned(np.random.default_rng(8), planned=planned)
     found = explained(arm, known, ~((arm == 2) & (known["day"] == "tue")), planned)
-    assert (found.cause, found.dimension, found.label, found.arm) == ("one_label", "day", "tue", 2)
+    assert (found.cause, found.dimension, found.labels, found.arm) == ("some_labels", "day", ("tue",), 2)
+
+
+def test_one_employee_of_twenty_is_found_though_the_whole_is_in_order():
+    counts = {f"e{at:02d}": [100, 100] for at in range(19)} | {"silent": [100, 0]}
+    found = explain_mismatch([2000, 1900], HALF, {"employee": counts})
+    assert not found.test.alarm and found.alarm
+    assert (found.cause, found.labels, found.remedy) == ("some_labels", ("silent",), "leave_out_in_all_arms")
+    assert faults_of(found) == ("srm",)
+    two = explain_mismatch([2000, 1800], HALF, {"employee": counts | {"e00": [100, 0]}})
+    assert set(two.labels) == {"silent", "e00"} and two.arm == 1
+
+
+def test_sound_assignments_seldom_alarm():
+    rng, reps = np.random.default_rng(5), 300
+    alarms = 0
+    for _ in range(reps):
+        table = rng.binomial(60, 0.5, 20)
+        counts = {str(at): [int(one), int(60 - one)] for at, one in enumerate(table)}
+        alarms += explain_mismatch([int(table.sum()), int(1200 - table.sum())], HALF, {"employee": counts}).alarm
+    assert alarms / reps < 0.002 + 4 * np.sqrt(0.002 / reps)
 
 
 def test_one_day_that_lacks_a_lot_in_a_small_test_is_no_alarm():
