@@ -10,7 +10,8 @@ import yaml
 from planlib.consistency.check import check
 from planlib.consistency.conflict_words import chain as told
 from planlib.consistency.conflicts import Analysis
-from planlib.consistency.finding import CONTRADICTION, STRAIN
+from planlib.consistency.finding import CONTRADICTION, STRAIN, Finding
+from planlib.consistency.joined import _involves
 from planlib.consistency.view import View
 from planlib.core.constraints import Row, System
 from planlib.core.words import words
@@ -145,13 +146,33 @@ def test_dates_from_above_can_all_be_kept(tiny):
 
 
 def test_nobody_is_no_answer(tiny):
-    """Costs that no number of users can earn are a conflict, although a plan without users would have none."""
-    users = {"metric": "users_per_operator", "equals": 10_000, "owner": "ops", "counts": "private_domain_users",
-             "source": "W2.2"}  # fmt: skip
+    """People who are not there can look after nobody: no users at all would fit, and is no plan."""
+    most = {k: v for k, v in FLOW.items() if k != "equals"} | {"at_most": 10_000}
+    load = {"metric": "users_per_operator", "equals": 10_000, "owner": "ops", "counts": "private_domain_users",
+            "source": "W2.2"}  # fmt: skip
     role = {"name": {"zh": "运营", "en": "Operators"}, "people": [0, 0], "source": "W6.1"}
-    plan = tiny(targets=[FLOW], channels=[CHANNEL], team={"roles": {"ops": role}, "users_per_operator": users})
-    (conflict, *_) = analysis_of(plan).conflicts
-    assert {"team.roles.ops", "team.users_per_operator"} <= conflict.ids
+    plan = tiny(targets=[most], channels=[CHANNEL], team={"roles": {"ops": role}, "users_per_operator": load})
+    (conflict,) = analysis_of(plan).conflicts
+    assert conflict.ids == {"team.roles.ops", "team.users_per_operator"}
+
+
+@pytest.mark.parametrize(("highest", "level"), [(12_000, CONTRADICTION), (40_000, STRAIN)])
+def test_the_best_that_the_wording_allows(tiny, highest, level):
+    """60,000 by month 6 at 7,500 a month on average: certain only if the upper end of the range falls short too."""
+    wide = CHANNEL | {"intake": {"value": [15_000 - highest if highest < 15_000 else 0, highest], "source": "W2.3"}}
+    goal = GOAL | {"at_least": 150_000}
+    (conflict,) = analysis_of(tiny(targets=[goal], channels=[wide], users__churn=NO_CHURN)).conflicts
+    assert conflict.level == level
+
+
+def test_a_finding_tells_of_a_set_only_with_two_of_its_statements(tiny):
+    """The total is no statement of a document's table; a finding on the other member alone is not the conflict."""
+    total = {"value": 3_000_000, "period": "year", "source": "W6.3"}
+    amount = {"id": "m", "metric": "marketing_budget", "at_least": 4_000_000, "period": "year", "source": "W6.3"}
+    analysis = analysis_of(tiny(targets=[amount], budget__total=total))
+    conflict = next(c for c in analysis.conflicts if c.ids == {"m", "budget.total"})
+    finding = Finding("R03", STRAIN, "x", {}, ("m", "other"), plans=("minimal",))
+    assert not _involves(finding, conflict)
 
 
 # ---- single changes, put back into the plan
