@@ -14,6 +14,7 @@ from planlib.budget.verify import misses
 from planlib.core.guards import Guard
 
 STEP_CNY = 10_000.0
+_SEARCHED = 200  # nodes in which a budget that keeps some rules has to be found
 _UNLIMITED = 100.0  # times all that the channels can take: what a category may spend where no budget limits it
 # how a reader loosens one rule a little: field and step
 _STEPS = {
@@ -213,9 +214,11 @@ def _gain(difference: float, best: Allocation) -> float:
 def explain(frame: r.Frame, rules: Sequence[r.Rule]) -> Conflict | None:
     """Return a smallest set of rules that cannot hold together and the nearest repair; None when all can."""
     goal = Goal(np.zeros(len(frame.channels)))
+    least = Goal(np.zeros(len(frame.channels)), least_spend=True)  # leads to budgets that upper limits allow
 
     def possible(some: Sequence[r.Rule]) -> bool:
-        return optimise(_problem(frame, some, goal)).spend is not None
+        problems = (_problem(frame, some, wanted) for wanted in (least, goal))
+        return any(optimise(problem, gap_rel=0.5, max_nodes=_SEARCHED).spend is not None for problem in problems)
 
     if possible(rules):
         return None
@@ -256,7 +259,7 @@ def nearest(problem: Problem, weights: dict[str, float] | None = None) -> dict[s
         wide, np.append(problem.low, np.zeros(m)), np.append(problem.high, room), tuple(lines), worth=0.0,
         price=np.append(np.zeros(n), cost), least_if_on=np.append(problem.least_if_on, np.zeros(m)),
     )  # fmt: skip
-    found = optimise(elastic)
+    found = optimise(elastic, gap_rel=1e-3, max_nodes=_SEARCHED)
     if found.spend is None:
         return {}
     given: dict[str, float] = {}

@@ -162,7 +162,8 @@ def feasibility(bands: Bands, *, fixed: Mapping[str, float] | None = None) -> Fe
     is_fixed = np.array([name in typed for name in bands.names])
     share = np.array([typed.get(name, 0.0) for name in bands.names])
     outside = tuple(
-        name for k, name in enumerate(bands.names)
+        name
+        for k, name in enumerate(bands.names)
         if is_fixed[k] and not bands.low[k] - EPS <= share[k] <= bands.high[k] + EPS
     )
     low, high = np.where(is_fixed, share, bands.low), np.where(is_fixed, share, bands.high)
@@ -181,9 +182,7 @@ def feasibility(bands: Bands, *, fixed: Mapping[str, float] | None = None) -> Fe
         return Feasibility(False, low_sum, high_sum, fixed_sum, left, nothing, nothing.copy(), (), reason, outside)
     lowest = np.maximum(low, 1.0 - (high.sum() - high))
     highest = np.maximum(np.minimum(high, 1.0 - (low.sum() - low)), lowest)
-    pinned = tuple(
-        name for k, name in enumerate(bands.names) if not is_fixed[k] and highest[k] - lowest[k] <= EPS
-    )
+    pinned = tuple(name for k, name in enumerate(bands.names) if not is_fixed[k] and highest[k] - lowest[k] <= EPS)
     return Feasibility(True, low_sum, high_sum, fixed_sum, left, lowest, highest, pinned, "", outside)
 
 
@@ -279,9 +278,7 @@ def corners(bands: Bands) -> np.ndarray:
     return np.round(rows[first], 15)[::-1]
 
 
-def money_by_month(
-    total_fen: int, shares: object, *, months: int, weights: object = None
-) -> Money:
+def money_by_month(total_fen: int, shares: object, *, months: int, weights: object = None) -> Money:
     """Divide a total into whole fen by category and month.
 
     The total goes to the categories by their shares, each category's money to the months by

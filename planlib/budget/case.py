@@ -14,9 +14,10 @@ import numpy as np
 
 from planlib.budget import rules as r
 from planlib.budget.allocation import Allocation, Conflict, Goal, Price, allocate, explain, next_money, prices
-from planlib.budget.bands import Bands, feasibility, project
+from planlib.budget.bands import Bands, Money, feasibility, project
 from planlib.budget.curves import SATURATING, Curves, from_half_spend
 from planlib.budget.verify import misses
+from planlib.core.decompose import apportion
 from planlib.core.guards import Guard
 
 LIMITS = ("cost_cap", "channel_cost_cap", "free_share", "change", "return_floor", "labour_of_gmv")
@@ -204,6 +205,12 @@ class Case:
         ]  # fmt: skip
 
     @property
+    def search(self) -> dict[str, float]:
+        """Gap and nodes of a search: exact where every curve is concave, within a thousandth where one is S-shaped."""
+        bent = (self.curves.inflection > 0).any() or (self.least_if_on_cny > 0).any()
+        return {"gap_rel": 1e-3, "max_nodes": 60} if bent else {"gap_rel": 1e-6, "max_nodes": 500}
+
+    @property
     def stated_cny(self) -> np.ndarray:
         """(C,) CNY a month at which each curve brings what the plan states; NaN where it never does."""
         return spend_for(self.curves, self.stated_users)
@@ -264,20 +271,24 @@ class Solved:
         return float(self.best.outcomes.sum())
 
 
-def solve(case: Case, rules: Sequence[Named] | None = None, *, gap_rel: float = 1e-6) -> Solved:
+def solve(case: Case, rules: Sequence[Named] | None = None, *, gap_rel: float = 0.0) -> Solved:
     """Return the budget that wins most users under the rules, or why there is none.
 
     Args:
         case: the plan's.
         rules: in place of the case's own.
-        gap_rel: as in `allocate`.
+        gap_rel: a wider gap than the case's own search is enough.
     """
     named = case.rules if rules is None else rules
     plain = [item.rule for item in named]
     goal = Goal(np.ones(len(case.channels)))
-    best = allocate(case.frame, plain, goal, gap_rel=gap_rel)
+    search = case.search | {"gap_rel": max(gap_rel, case.search["gap_rel"])}
+    best = allocate(case.frame, plain, goal, **search)
     if best.channel_cny is None:
-        return Solved(case, best, explain(case.frame, plain), False)
+        conflict = explain(case.frame, plain)
+        if conflict is not None:
+            return Solved(case, best, conflict, False)
+        best = _at_least_spend(case, plain, goal)
     other = _middle(case, best)
     ok = max(misses(case.frame, plain, best.channel_cny, other).values(), default=0.0) <= 1e-6
     if ok:
@@ -285,6 +296,19 @@ def solve(case: Case, rules: Sequence[Named] | None = None, *, gap_rel: float = 
         best = replace(best, other_cny=other, category_cny=category)
         best = replace(best, binding=_binding(case, named, best))
     return Solved(case, best, None, ok)
+
+
+def _at_least_spend(case: Case, plain: Sequence[r.Rule], goal: Goal) -> Allocation:
+    """Return the cheapest budget that keeps the rules where the search for the best found none.
+
+    Upper limits on users (a share of organic ones) make the rules bend inwards. Its bound is that of the budget
+    without such limits, so that the gap is true, though wide.
+    """
+    found = allocate(case.frame, plain, replace(goal, least_spend=True), **case.search)
+    above = allocate(case.frame, [rule for rule in plain if not isinstance(rule, r.FreeShare)], goal, **case.search)
+    users = float(found.outcomes.sum())
+    gap = (above.bound - users) / max(above.bound, 1.0)
+    return replace(found, value=users, bound=above.bound, gap_rel=gap, status="feasible")
 
 
 def _middle(case: Case, best: Allocation) -> np.ndarray:
@@ -359,14 +383,16 @@ def price_of_rules(solved: Solved) -> tuple[Price, ...]:
     """Return what each binding rule costs in users, the dearest first; as `planlib.budget.allocation.prices`."""
     case = solved.case
     goal = Goal(np.ones(len(case.channels)))
-    return prices(case.frame, [item.rule for item in case.rules], goal, solved.best)
+    return prices(case.frame, [item.rule for item in case.rules], goal, solved.best, **case.search)
 
 
 def next_10k(solved: Solved, *, step_cny: float = 10_000.0) -> tuple[float, np.ndarray, np.ndarray]:
     """Return what `step_cny` more buys in users, and where it goes: (C,) and (K,) CNY."""
     case = solved.case
     goal = Goal(np.ones(len(case.channels)))
-    return next_money(case.frame, [item.rule for item in case.rules], goal, solved.best, step_cny=step_cny)
+    return next_money(
+        case.frame, [item.rule for item in case.rules], goal, solved.best, step_cny=step_cny, **case.search
+    )
 
 
 def least_spend(case: Case, goal: r.OutcomeGoal) -> Solved:
@@ -390,7 +416,7 @@ def for_return(case: Case, floor: float) -> Solved:
 
 def _by_channel_rules(case: Case, named: Sequence[Named], goal: Goal) -> Solved:
     plain = [item.rule for item in named]
-    best = allocate(case.frame, plain, goal, gap_rel=1e-4)
+    best = allocate(case.frame, plain, goal, **(case.search | {"gap_rel": max(1e-4, case.search["gap_rel"])}))
     return Solved(case, best, None, False)
 
 
@@ -522,3 +548,10 @@ def intake_goal(users_a_month: float, case: Case) -> r.OutcomeGoal:
     """Return the rule that the months in which any channel is open win so many users each, on average."""
     opened = case.open_months.any(axis=1)
     return r.OutcomeGoal("goal", users_a_month * int(opened.sum()), kept=tuple(float(x) for x in opened))
+
+
+def money(solved: Solved) -> Money:
+    """Return the budget in whole fen by month and category; its sum is that of the budget, rounded once."""
+    cny = solved.best.category_cny
+    fen = apportion(round(float(cny.sum()) * 100), cny.ravel()).reshape(cny.shape)
+    return Money(fen, fen.sum(axis=0), fen.sum(axis=1))

@@ -97,7 +97,7 @@ class Swing:
         kind: what is changed: cost or reach of a channel, budget, band, free, or a kind of limit.
         of: channel, category or rule; "" for none.
         unit: of the inputs.
-        low_input, high_input: the two values; factors for cost and reach.
+        low_input, high_input: the two values; relative changes for cost, reach and free.
         at_low, at_high: users over the plan; NaN where no budget keeps the rules.
         from_range: the plan states the range; False: a trial step.
     """
@@ -131,7 +131,8 @@ def swings(
         for kind, ends in (("cost", cost.get(name)), ("reach", reach.get(name))):
             low, high = ends or (1 - TRIAL, 1 + TRIAL)
             pair = [_scaled(case, c, kind, factor) for factor in (low, high)]
-            found.append(_swing(kind, name, "multiple", (low, high), pair, ends is not None))
+            changes = (low - 1, high - 1)
+            found.append(_swing(kind, name, "relative_change", changes, pair, ends is not None))
     years = case.years
     budget = [
         replace(case, years=tuple(replace(y, budget_cny=y.budget_cny * f) for y in years))
@@ -145,7 +146,7 @@ def swings(
     found.append(_swing("band", case.home, "ratio", tops, bands, False))
     if case.free_outcomes.any():
         free = [replace(case, free_outcomes=case.free_outcomes * f) for f in (1 - TRIAL, 1 + TRIAL)]
-        found.append(_swing("free", "", "multiple", (1 - TRIAL, 1 + TRIAL), free, False))
+        found.append(_swing("free", "", "relative_change", (-TRIAL, TRIAL), free, False))
     found += [_of_limit(case, limit) for limit in case.limits]
     return tuple(sorted(found, key=lambda swing: -swing.width))
 

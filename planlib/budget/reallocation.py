@@ -63,9 +63,7 @@ class Proposal:
     multiplier: np.ndarray
 
 
-def update(
-    curves: Curves, quarter: Quarter, *, prior_sd: float = 0.3, dispersion: float = 1.0
-) -> tuple[Gamma, ...]:
+def update(curves: Curves, quarter: Quarter, *, prior_sd: float = 0.3, dispersion: float = 1.0) -> tuple[Gamma, ...]:
     """Return for each channel what the results say of its curve as a factor on it.
 
     The outcomes count as Poisson around factor x curve, `dispersion` times as variable; the prior of the factor has

@@ -160,9 +160,9 @@ def move_rows(asked: Any, moves: Sequence[Any]) -> list[dict[str, Any]]:
 
 def responses(book: Any, rows: Sequence[Mapping[str, Any]], *, bands: bool) -> None:
     """Record the page of response curves; `bands` when a range of the curves is drawn."""
-    changed = [row for row in rows if not np.isnan(row["before"]) and abs(row["users"]) > 0]
+    changed = sorted((row for row in rows if not np.isnan(row["before"])), key=lambda row: -row["cost_before"])
     kind, values = "one", {}
-    if len(changed) > 1 and changed[0]["users"] < 0 < changed[-1]["users"]:
+    if len(changed) > 1 and changed[0]["cost_before"] > 1.05 * changed[-1]["cost_before"]:
         kind = "two"
         for key, row in (("down", changed[0]), ("up", changed[-1])):
             values[key] = {"bilingual": {loc: row[f"channel_{loc}"] for loc in LOCALES}}
@@ -241,7 +241,7 @@ def prices_page(book: Any, rows: Sequence[Mapping[str, Any]], gain: float, where
         return reading
     first = {"bilingual": {loc: rows[0][f"rule_{loc}"] for loc in LOCALES}}
     book.metric("price_first", rows[0]["gain"], "users", method="solved_again")
-    book.metric("price_step", rows[0]["step"], rows[0]["unit"], method="choice", signed=True)
+    book.metric("price_step", abs(rows[0]["step"]), rows[0]["unit"], method="choice")
     columns = [
         {"name": "rule", "head": "budget.head.rule", "weight": 2.0},
         {"name": "step", "head": "budget.head.step", "signed": True},
@@ -523,10 +523,9 @@ def response_panels(
     """
     case, spend = best.case, best.by_channel
     stated, curves = case.stated_cny, case.curves
-    found = []
+    found, widest = [], 1.25 * max(float(np.nanmax([*spend, *stated])), 1.0)
     for c in np.argsort(-spend, kind="stable"):
-        top = 1.25 * max(spend[c], 0.0 if np.isnan(stated[c]) else stated[c], case.responses[c][2] / 2)
-        grid = np.linspace(0.0, min(top, max(case.most_cny[c], spend[c])), 41)
+        grid = np.linspace(0.0, min(widest, max(case.most_cny[c], spend[c])), 61)
         part = curves.take(np.array([c]))
         users = part.value(grid[:, None])[:, 0]
         low = high = None

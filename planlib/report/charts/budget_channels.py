@@ -116,7 +116,7 @@ class MovesData:
     after_reason: Mapping[str, str]
 
 
-_MOVE_COLUMNS = (0.0, 176.0, 262.0, 556.0, 600.0)  # name, right edge of the money, bars from, to, reason
+_MOVE_COLUMNS = (0.0, 236.0, 272.0, 556.0, 600.0)  # name, right edge of the money, bars from, to, reason
 
 
 @b.styled
@@ -227,7 +227,15 @@ def returns(rows: Sequence[ReturnRow], words: Words) -> Figure:
         for value, y, colour in ((row.average, k + 0.2, b.INK3), (row.marginal, k + 0.52, b.BLUE)):
             ax.add_patch(Rectangle((0, y), value, 0.27, fc=colour, ec="none"))
             b.write(
-                ax, value, y + 0.135, words.number(value, "multiple"), size=9.5, weight="Medium", colour=b.INK, dx=5
+                ax,
+                value,
+                y + 0.135,
+                words.number(value, "multiple"),
+                size=9.5,
+                weight="Medium",
+                colour=b.INK,
+                dx=5,
+                halo=True,
             )
         lines = b.fit_lines(names[k], room - 8, 10, "Bold") or [names[k]]
         for i, line in enumerate(lines):
@@ -265,9 +273,9 @@ def frontier(data: FrontierData, words: Words) -> Figure:
     """Draw mean and the mean of the worst draws against money, the chance of the goal under each step."""
     figure = b.canvas(556.0)
     ax = b.panel(figure, 40, 24, 556 - 40 - 110, 220)
+    ax.set_xlim(float(data.budget.min()), max(float(data.budget.max()), float(data.budget.min()) + 1.0))
     highest = max(float(data.mean.max()), data.goal)
     b.value_axis(ax, highest * 1.03, "users", words)
-    ax.set_xlim(float(data.budget.min()), float(data.budget.max()))
     ax.fill_between(data.budget, data.cvar, data.mean, color=b.BLUES[0], linewidth=0, zorder=1)
     ax.plot(data.budget, data.mean, color=b.BLUE, linewidth=2, zorder=4)
     ax.plot(data.budget, data.cvar, color=b.BLUES[3], linewidth=1.4, zorder=4)
