@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtri, polygamma
 
 from planlib.core.bayes import Beta, Normal, beta_binomial, normal_normal
@@ -229,6 +228,8 @@ def _quantile(control: Beta, treatment: Beta, share: float) -> float:
     """Return the difference treatment - control below which `share` of the probability lies."""
     if _sd(treatment) < _sd(control):  # go through the narrower arm: beside it the other is smooth
         return -_quantile(treatment, control, 1.0 - share)
+    from scipy.optimize import brentq  # slow to import
+
     x, mass = _quadrature(control, _scale(control))
 
     def excess(difference: float) -> float:

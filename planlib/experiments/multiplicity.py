@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from planlib.core.guards import Guard
@@ -70,6 +69,8 @@ def dunnett_critical(allocation: Sequence[float], *, alpha: float = 0.05, sides:
     low, high = -ndtri(alpha / sides), -ndtri(alpha / sides / loading.size)
     if loading.size == 1:
         return float(low)
+    from scipy.optimize import brentq  # slow to import
+
     return brentq(lambda c: _any_beyond(np.array([c]), loading, sides)[0] - alpha, low, high, xtol=1e-12)
 
 

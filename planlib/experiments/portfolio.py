@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from planlib.core.guards import Guard
@@ -335,6 +334,7 @@ def _moments(y: np.ndarray, v: np.ndarray) -> float:
 
 def _likeliest(y: np.ndarray, v: np.ndarray) -> float:
     """Variance between tests of the greatest marginal likelihood, the mean at its own estimate."""
+    from scipy.optimize import minimize_scalar  # slow to import
 
     def misfit(tau: float) -> float:
         total = v + tau**2

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from planlib.core.guards import Guard
@@ -117,7 +116,7 @@ def classical_boundaries(
     def excess(constant: float) -> float:
         return np.sum(_crossing(constant * shape, times, 0.0, sides)) - alpha
 
-    constant = brentq(excess, -_REACH if sides == 1 else 0.0, _HIGHEST_Z, xtol=1e-12)
+    constant = _root(excess, -_REACH if sides == 1 else 0.0, _HIGHEST_Z)
     z = constant * shape
     spent = np.sum(_crossing(z, times, 0.0, sides), axis=0).cumsum()
     return Boundaries(design, times, z, sides * ndtr(-z), spent, alpha, sides)
@@ -253,7 +252,7 @@ def inflation(bounds: Boundaries, *, power: float = 0.8) -> float:
     def missing(drift: float) -> float:
         return _crossing(z, times, drift, bounds.sides)[0].sum() - power
 
-    return (brentq(missing, 0.0, 4.0 * fixed + 10.0, xtol=1e-10) / fixed) ** 2
+    return (_root(missing, 0.0, 4.0 * fixed + 10.0) / fixed) ** 2
 
 
 def repeated_interval(bounds: Boundaries, look: int, estimate: float, se: float) -> Interval | None:
@@ -490,7 +489,7 @@ def _boundary(state: State, root: float, sd: float, step: float, sides: int) -> 
     if step <= 0 or log_stops(_HIGHEST_Z) >= np.log(step):
         return np.inf
     low = 0.0 if sides == 2 else -_REACH
-    return brentq(lambda z: log_stops(z) - np.log(step), low, _HIGHEST_Z, xtol=1e-12)
+    return _root(lambda z: log_stops(z) - np.log(step), low, _HIGHEST_Z)
 
 
 def _solver(rising: Callable[[float], float], centre: float, scale: float) -> Callable[[float], float]:
@@ -500,6 +499,13 @@ def _solver(rising: Callable[[float], float], centre: float, scale: float) -> Ca
         reach = 4.0 * scale
         while rising(centre - reach) > level or rising(centre + reach) < level:
             reach *= 2.0
-        return brentq(lambda x: rising(x) - level, centre - reach, centre + reach, xtol=1e-10)
+        return _root(lambda x: rising(x) - level, centre - reach, centre + reach)
 
     return find
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that changes its sign between two numbers is zero."""
+    from scipy.optimize import brentq  # slow to import, and read-outs without looks never need it
+
+    return float(brentq(function, low, high, xtol=1e-11))
