@@ -19,7 +19,7 @@ NOISE = (0.32 * 0.68) ** 0.5
 
 def test_worth_by_simulation():
     """Draw effects, test them, launch where the posterior mean is above the hurdle, add up what that brings."""
-    rng, n, mu, tau, se, hurdle = np.random.default_rng(20270111), 1_000_000, 0.005, 0.02, 0.015, 0.01
+    rng, n, mu, tau, se, hurdle = np.random.default_rng(20270111), 1_000_000, 0.005, 0.02, 0.015, 0.02
     truth = rng.normal(mu, tau, n)
     seen = truth + rng.normal(0, se, n)
     believed = mu + tau**2 / (tau**2 + se**2) * (seen - mu)
