@@ -61,12 +61,22 @@ class Calendar:
     bound_cny: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What tests share: people by pool and week; which weeks count to which period (P, W), and messages left (P,)."""
+
+    supply: Mapping[str, np.ndarray]
+    counted: np.ndarray
+    spare: np.ndarray
+
+
 def schedule(
     candidates: Sequence[Candidate],
     traffic: Mapping[str, Sequence[float]],
     *,
     apart: Sequence[tuple[str, str]] = (),
     send_limit: float | None = None,
+    send_period: Sequence[int] | None = None,
     ordinary_sends: float = 0.0,
     nodes: int = 20_000,
 ) -> Calendar:
@@ -79,8 +89,10 @@ def schedule(
         candidates: E tests.
         traffic: pool -> (W,) people who can be in tests in each week of the calendar.
         apart: pairs of tests that never run in the same week: they touch the same page, offer or conversation.
-        send_limit: messages a customer may get in a week; None = no limit. WeCom counts mass messages by calendar
-            month or, when so set, by week: give the part of it that a week may use.
+        send_limit: messages that a customer may get in a period, as the platform or the brand limits them; None = no
+            limit.
+        send_period: (W,) number of the period that each week counts to, such as its calendar month; None = every
+            week is one.
         ordinary_sends: messages a week that every customer gets beside the tests, >= 0.
         nodes: of the search, after which the best calendar found so far is taken; the bound tells how far off it
             may be.
@@ -93,12 +105,14 @@ def schedule(
     >>> found.start_week, found.reason[2], found.value_cny
     (array([2, 1, 0]), 'crowded_out', 90.0)
     """
-    horizon = _checked(candidates, traffic, apart, send_limit, ordinary_sends, nodes)
-    spare = np.inf if send_limit is None else send_limit - ordinary_sends
+    horizon = _checked(candidates, traffic, apart, send_limit, send_period, ordinary_sends, nodes)
     supply = {pool: np.asarray(people, dtype=float) for pool, people in traffic.items()}
-    alone = [_alone(test, supply[test.pool], spare) for test in candidates]
+    counted = _counted(horizon, send_period)
+    spare = np.inf if send_limit is None else send_limit - ordinary_sends * counted.sum(axis=1)
+    room = _Room(supply, counted, np.broadcast_to(spare, counted.shape[:1]))
+    alone = [_alone(test, room) for test in candidates]
     slots = [(e, start) for e, (_, starts) in enumerate(alone) for start in starts]
-    start_week, value, bound = _solve(candidates, slots, supply, apart, spare, horizon, nodes)
+    start_week, value, bound = _solve(candidates, slots, room, apart, nodes)
     reason = tuple(
         "" if start else why or "crowded_out" for start, (why, _) in zip(start_week.tolist(), alone, strict=True)
     )
@@ -111,6 +125,7 @@ def _checked(
     traffic: Mapping[str, Sequence[float]],
     apart: Sequence[tuple[str, str]],
     send_limit: float | None,
+    send_period: Sequence[int] | None,
     ordinary_sends: float,
     nodes: int,
 ) -> int:
@@ -136,33 +151,45 @@ def _checked(
             guard.choice("apart", name, known)
     if send_limit is not None:
         guard.number("send_limit", send_limit, low=0.0)
+    if send_period is not None:
+        periods = guard.numbers("send_period", list(send_period), ndim=(1,))
+        if {periods.size} != lengths:
+            guard.add("shape", "send_period", f"shape {periods.shape}", expected="one period a week")
     guard.number("ordinary_sends", ordinary_sends, low=0.0)
     guard.whole("nodes", nodes)
     guard.done()
     return lengths.pop()
 
 
-def _alone(test: Candidate, supply: np.ndarray, spare: float) -> tuple[str, list[int]]:
+def _counted(horizon: int, send_period: Sequence[int] | None) -> np.ndarray:
+    """(P, W) 1.0 where a week counts to a period."""
+    period = np.arange(horizon) if send_period is None else np.asarray(send_period)
+    return (period == np.unique(period)[:, None]).astype(float)
+
+
+def _alone(test: Candidate, room: _Room) -> tuple[str, list[int]]:
     """Why a test cannot be run even alone, or the weeks (from 0) in which it could start."""
     if test.value_cny <= 0:
         return "not_worth_it", []
-    if test.sends_per_week > spare:
-        return "sends", []
-    first = int(test.earliest_week) - 1
-    starts = range(first, supply.size - int(test.weeks) + 1)
+    supply, weeks = room.supply[test.pool], int(test.weeks)
+    starts = range(int(test.earliest_week) - 1, supply.size - weeks + 1)
     if not starts:
         return "too_long", []
-    fits = [start for start in starts if supply[start : start + int(test.weeks)].min() >= test.people_per_week]
+    quiet = [
+        start for start in starts
+        if (test.sends_per_week * room.counted[:, start : start + weeks].sum(axis=1) <= room.spare).all()
+    ]
+    if not quiet:
+        return "sends", []
+    fits = [start for start in quiet if supply[start : start + weeks].min() >= test.people_per_week]
     return ("", fits) if fits else ("traffic", [])
 
 
 def _solve(
     candidates: Sequence[Candidate],
     slots: list[tuple[int, int]],
-    supply: Mapping[str, np.ndarray],
+    room: _Room,
     apart: Sequence[tuple[str, str]],
-    spare: float,
-    horizon: int,
     nodes: int,
 ) -> tuple[np.ndarray, float, float]:
     """Choose at most one slot of each test, by mixed-integer programming; first for value, then for early starts."""
@@ -171,11 +198,10 @@ def _solve(
     chosen = np.zeros(len(candidates), dtype=int)
     if not slots:
         return chosen, 0.0, 0.0
-    pools = list(supply)
     value = np.array([candidates[e].value_cny for e, _ in slots])
-    rows, limits = _rows(candidates, slots, supply, apart, spare, horizon)
+    rows, limits = _rows(candidates, slots, room, apart)
     # beside the slots: the most messages of one test that is not crossed, by pool and week
-    columns = len(slots) + len(pools) * horizon
+    columns = rows.shape[1]
     whole = np.append(np.ones(len(slots)), np.zeros(columns - len(slots)))
     upper = np.append(np.ones(len(slots)), np.full(columns - len(slots), np.inf))
     settings = {"integrality": whole, "bounds": Bounds(0, upper), "options": {"node_limit": nodes, "mip_rel_gap": 0}}
@@ -201,15 +227,10 @@ def _solve(
 
 
 def _rows(
-    candidates: Sequence[Candidate],
-    slots: list[tuple[int, int]],
-    supply: Mapping[str, np.ndarray],
-    apart: Sequence[tuple[str, str]],
-    spare: float,
-    horizon: int,
+    candidates: Sequence[Candidate], slots: list[tuple[int, int]], room: _Room, apart: Sequence[tuple[str, str]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows A and limits b of A x <= b."""
-    pools, tests = list(supply), len(candidates)
+    """Rows A and limits b of A x <= b; x holds the slots, then the most messages of one test by pool and week."""
+    pools, tests, horizon = list(room.supply), len(candidates), room.counted.shape[1]
     of, begins = np.array([e for e, _ in slots]), np.array([start for _, start in slots])
     length = np.array([int(test.weeks) for test in candidates])[of]
     weeks = np.arange(horizon)[:, None]
@@ -224,16 +245,16 @@ def _rows(
     for p, pool in enumerate(pools):
         here = pool_of == p
         rows.append(np.hstack([runs * (here & ~crossed) * need, np.zeros((horizon, mass))]))
-        limits.append(supply[pool])
-        if not np.isfinite(spare):
+        limits.append(room.supply[pool])
+        if not np.isfinite(room.spare).all():
             continue
         most = np.zeros((horizon, mass))
         most[np.arange(horizon), p * horizon + np.arange(horizon)] = 1.0
         for e in np.unique(of[here & ~crossed & (sends > 0)]):
             rows.append(np.hstack([runs * (of == e) * sends, -most]))
             limits.append(np.zeros(horizon))
-        rows.append(np.hstack([runs * (here & crossed) * sends, most]))
-        limits.append(np.full(horizon, spare))
+        rows.append(room.counted @ np.hstack([runs * (here & crossed) * sends, most]))
+        limits.append(room.spare)
     names = [test.id for test in candidates]
     for one, other in apart:
         pair = np.isin(of, [names.index(one), names.index(other)])

@@ -12,7 +12,7 @@ from planlib.core.errors import InputError
 from planlib.experiments.schedule import Candidate, schedule
 
 
-def allowed(tests, starts, traffic, apart, limit, ordinary):
+def allowed(tests, starts, traffic, apart, limit, ordinary, periods):
     """Whether a calendar keeps all rules, counted week by week."""
     horizon = len(next(iter(traffic.values())))
     runs = {t.id: set(range(s, s + t.weeks)) if s else set() for t, s in zip(tests, starts, strict=True)}
@@ -21,6 +21,7 @@ def allowed(tests, starts, traffic, apart, limit, ordinary):
             return False
         if start and any(traffic[test.pool][w - 1] < test.people_per_week for w in runs[test.id]):
             return False
+    got = {}
     for week in range(1, horizon + 1):
         for pool, people in traffic.items():
             here = [t for t in tests if t.pool == pool and week in runs[t.id]]
@@ -28,17 +29,19 @@ def allowed(tests, starts, traffic, apart, limit, ordinary):
             if sum(t.people_per_week for t in own) > people[week - 1]:
                 return False
             sends = sum(t.sends_per_week for t in here if t.crossed) + max([t.sends_per_week for t in own], default=0)
-            if limit is not None and here and ordinary + sends > limit:
-                return False
+            key = pool, periods[week - 1]
+            got[key] = got.get(key, 0) + ordinary + sends
+    if limit is not None and max(got.values()) > limit:
+        return False
     return not any(runs[a] & runs[b] for a, b in apart)
 
 
-def best_value(tests, traffic, apart, limit, ordinary):
-    horizon = len(next(iter(traffic.values())))
+def best_value(tests, *rules):
+    horizon = len(next(iter(rules[0].values())))
     every = product(range(horizon + 1), repeat=len(tests))
     return max(
         sum(t.value_cny for t, s in zip(tests, starts, strict=True) if s)
-        for starts in every if allowed(tests, starts, traffic, apart, limit, ordinary)
+        for starts in every if allowed(tests, starts, *rules)
     )
 
 
@@ -50,14 +53,19 @@ candidate = st.builds(
 
 
 @settings(max_examples=40)
-@given(st.lists(candidate, min_size=1, max_size=4), st.sampled_from([None, 3.0, 4.0]), st.booleans())
-def test_no_calendar_is_better(found, limit, keep_apart):
+@given(
+    st.lists(candidate, min_size=1, max_size=4), st.sampled_from([None, 3.0, 4.0]), st.booleans(),
+    st.sampled_from([None, (1, 1, 2, 2), (1, 2, 2, 2)]),
+)
+def test_no_calendar_is_better(found, limit, keep_apart, periods):
     tests = [replace(test, id=f"t{e}") for e, test in enumerate(found)]
     traffic = {"new": [1000, 600, 800, 1000], "old": [500, 500, 500, 500]}
     apart = [("t0", f"t{len(tests) - 1}")] if keep_apart and len(tests) > 1 else []
-    got = schedule(tests, traffic, apart=apart, send_limit=limit, ordinary_sends=1.0)
-    assert allowed(tests, got.start_week.tolist(), traffic, apart, limit, 1.0)
-    assert got.value_cny == pytest.approx(best_value(tests, traffic, apart, limit, 1.0))
+    limit = limit and limit + (0.0 if periods is None else 1.0)
+    got = schedule(tests, traffic, apart=apart, send_limit=limit, ordinary_sends=1.0, send_period=periods)
+    rules = traffic, apart, limit, 1.0, periods or (1, 2, 3, 4)
+    assert allowed(tests, got.start_week.tolist(), *rules)
+    assert got.value_cny == pytest.approx(best_value(tests, *rules))
     assert got.bound_cny == pytest.approx(got.value_cny, abs=1e-6)
     assert all((start == 0) == bool(why) for start, why in zip(got.start_week, got.reason, strict=True))
 
@@ -79,6 +87,15 @@ def test_early_starts_and_loads():
     tighter = schedule(tests, {"all": [1000] * 6}, send_limit=5, ordinary_sends=3)
     assert tighter.start_week.tolist() == [1, 2, 3]
     np.testing.assert_array_equal(tighter.sends["all"], [5, 5, 5, 5, 4, 4])
+
+
+def test_messages_counted_by_month():
+    """WeCom's limit of one message a day of the month: the second month has room for what the first has not."""
+    test = Candidate("a", 9, 2, 100, sends_per_week=5)
+    month = {"send_period": [1, 1, 1, 1, 2, 2, 2, 2], "send_limit": 31}
+    assert schedule([test], {"all": [1000] * 8}, ordinary_sends=5, **month).start_week.tolist() == [1]
+    assert schedule([test], {"all": [1000] * 8}, ordinary_sends=6, **month).start_week.tolist() == [4]
+    assert schedule([test], {"all": [1000] * 8}, ordinary_sends=7, **month).reason == ("sends",)
 
 
 def test_every_refusal_has_its_reason():
@@ -118,6 +135,7 @@ def test_a_quarter_of_tests_is_solved_to_the_end():
     ([Candidate("a", 1, 1, 1)], {"apart": [("a", "b")]}, "apart", "choice"),
     ([Candidate("a", 1, 1, 1)], {"send_limit": -1}, "send_limit", "at_least"),
     ([Candidate("a", 1, 1, 1)], {"nodes": 0}, "nodes", "at_least"),
+    ([Candidate("a", 1, 1, 1)], {"send_period": [1, 2]}, "send_period", "shape"),
     ([Candidate("a", 1, 1, 1)], {"traffic": {"all": [1.0], "b": [1.0, 2.0]}}, "traffic", "shape"),
     ([Candidate("a", 1, 1, 1)], {"traffic": {"all": [-1.0]}}, "traffic.all[0]", "at_least"),
 ])
