@@ -8,7 +8,7 @@ from typing import Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
-from planlib.exchange.sheets import Rooms
+from planlib.exchange.sheets import BudgetLine, Rooms
 from planlib.plan import Plan, load_plan
 
 
@@ -48,6 +48,9 @@ def opener(w: Words, tell: Callable[[str], None]) -> Callable[..., Plan]:
         opened = open_plan(path, root=project_root, rooms=_rooms, **options)
         for note in opened.notes:
             tell(note.text(w))
+        if any(change.path == "budget.fixed" for change in opened.plan.changes):
+            for line in cost_of_cuts(opened.plan, w):
+                tell(line)
         return opened.plan
 
     return load
@@ -57,4 +60,53 @@ def _rooms() -> Rooms:
     from planlib.funnel.ladder import flow_ladder, ladder
     from planlib.funnel.split import split
 
-    return Rooms(ladder, flow_ladder, split)
+    return Rooms(ladder, flow_ladder, split, budget_lines)
+
+
+def budget_lines(plan: Plan) -> list[BudgetLine]:
+    """Return the best budget of a plan; its categories at the middle of their bands where there is none."""
+    from planlib.budget.bands import Bands, money_by_month
+    from planlib.budget.case import Case, solve
+    from planlib.budget.pairs import middle_split
+    from planlib.plan.budget_inputs import allocation_inputs, budget_inputs
+
+    asked = allocation_inputs(plan)
+    best = None if asked.reason else solve(Case(**asked.arguments))
+    if best is None or not best.feasible:
+        given = budget_inputs(plan)
+        shares, _ = middle_split(Bands.of(given.bands))
+        money = money_by_month(round(given.horizon_cny * 100), shares, months=plan.months, weights=given.weights)
+        return [BudgetLine(k, "category", tuple(money.cny[:, i])) for i, k in enumerate(given.ids)]
+    case, alloc = best.case, best.best
+    found = [BudgetLine(c, "channel", tuple(alloc.channel_cny[:, i])) for i, c in enumerate(case.channels)]
+    for k, name in enumerate(case.bands):
+        kind = "besides" if name == case.home else "category"
+        found.append(BudgetLine(name, kind, tuple(alloc.other_cny[:, k])))
+    return found
+
+
+def cost_of_cuts(plan: Plan, w: Words, *, most: int = 12) -> list[str]:
+    """Return one line for each budget line fixed by hand: what it costs in users and GMV over the plan."""
+    from planlib.budget.case import Case, cost_of_fixed
+    from planlib.plan.budget_inputs import allocation_inputs
+
+    asked = allocation_inputs(plan)
+    if asked.reason or not plan.budget.fixed:
+        return []
+    case = Case(**asked.arguments)
+    if len(case.fixed) > most:
+        return [w.text("exchange.cut.many", n=str(len(case.fixed)))]
+    costs = cost_of_fixed(case)
+    if not costs:
+        return [w.text("exchange.cut.none")]
+    return [
+        w.text(
+            "exchange.cut.line",
+            of=w.pick(asked.names[line.of]),
+            month=w.number(line.month, "month"),
+            amount=w.number(line.amount_cny, "CNY"),
+            users=w.number(users, "users"),
+            gmv=w.number(users * case.gmv_cny, "CNY"),
+        )
+        for line, users in costs
+    ]

@@ -7,7 +7,7 @@ any sheet, the reader finds the edited cells of any sheet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,17 +128,28 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """Money by month, CNY: of a channel, of a category, or (`besides`) of what one spends besides its channels."""
+
+    id: str
+    kind: str
+    amounts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rooms:
     """Arithmetic that sheets show and this part may not import.
 
     Args:
         ladder, flow_ladder: of `planlib.funnel.ladder`.
         split: of `planlib.funnel.split`.
+        budget: the best budget of a plan as lines.
     """
 
     ladder: Callable[..., Any]
     flow_ladder: Callable[..., Any]
     split: Callable[..., Any]
+    budget: Callable[[Plan], Sequence[BudgetLine]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +171,6 @@ class Kind:
 
 def kinds() -> tuple[Kind, ...]:
     """Return every kind of sheet in the order of the workbook."""
-    from planlib.exchange import ladder, organisation, targets
+    from planlib.exchange import budget, ladder, organisation, targets
 
-    return targets.KIND, ladder.KIND, organisation.KIND
+    return targets.KIND, ladder.KIND, organisation.KIND, budget.KIND, budget.KIND_ACTUAL

@@ -45,6 +45,7 @@ _REFERENCES = (
     ("risks.*.owner", "owners"),
     ("organisation.units.*.parent", "units"),
     ("budget.fixed.*.of", "spending"),
+    ("budget.actual.*.of", "spending"),
 )
 _PLACES = ("schedule.links.*.delays", "risks.*.hits")  # these name a place of the plan
 
@@ -129,7 +130,7 @@ def _month_problems(tree: Node) -> Iterator[Problem]:
     if months is None or not isinstance(months.value, int):
         return
     for path, node in tree.walk():
-        of_a_line = path[:2] == ("budget", "fixed") and path[-1] == "month"
+        of_a_line = path[:1] == ("budget",) and path[1:2] in (("fixed",), ("actual",)) and path[-1] == "month"
         if (
             (path[-1:] in _MONTHS or path[-2:-1] == ("months",) or of_a_line)
             and isinstance(node.value, int)

@@ -464,6 +464,14 @@ class FixedLine(Sourced):
     amount: NonNegative
 
 
+class ActualSpend(Base):
+    """What a channel or category spent in one month."""
+
+    of: Id
+    month: Month
+    amount: NonNegative
+
+
 class Investment(Sourced):
     """An outlay on technology and what it brings a month for some months."""
 
@@ -481,6 +489,7 @@ class Budget(Base):
     refunds: Literal["before", "after"] | None = None
     bands: dict[Id, Band]
     fixed: tuple[FixedLine, ...] = ()
+    actual: tuple[ActualSpend, ...] = ()
     investments: tuple[Investment, ...] = ()
     rules: tuple[Rule, ...] = ()
     purposes: tuple[Statement, ...] = ()
