@@ -108,7 +108,8 @@ def schedule(
     horizon = _checked(candidates, traffic, apart, send_limit, send_period, ordinary_sends, nodes)
     supply = {pool: np.asarray(people, dtype=float) for pool, people in traffic.items()}
     counted = _counted(horizon, send_period)
-    spare = np.inf if send_limit is None else send_limit - ordinary_sends * counted.sum(axis=1)
+    # where ordinary messages alone pass the limit, only tests that send none may run
+    spare = np.inf if send_limit is None else np.maximum(send_limit - ordinary_sends * counted.sum(axis=1), 0.0)
     room = _Room(supply, counted, np.broadcast_to(spare, counted.shape[:1]))
     alone = [_alone(test, room) for test in candidates]
     slots = [(e, start) for e, (_, starts) in enumerate(alone) for start in starts]

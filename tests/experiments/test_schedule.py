@@ -98,6 +98,22 @@ def test_messages_counted_by_month():
     assert schedule([test], {"all": [1000] * 8}, ordinary_sends=7, **month).reason == ("sends",)
 
 
+def test_tests_without_messages_run_past_the_limit():
+    tests = [Candidate("quiet", 1, 1, 100), Candidate("loud", 9, 1, 100, sends_per_week=1)]
+    found = schedule(tests, {"all": [1000]}, send_limit=3, ordinary_sends=5)
+    assert found.reason == ("", "sends")
+
+
+def test_small_values_have_their_bound():
+    found = schedule([Candidate("a", 0.3, 1, 600), Candidate("b", 0.2, 1, 600)], {"all": [1000]})
+    assert found.value_cny == pytest.approx(0.3) and found.bound_cny == pytest.approx(0.3)
+
+
+def test_crossed_tests_need_their_people_in_every_week():
+    found = schedule([Candidate("a", 9, 2, 900, crossed=True)], {"all": [1000, 600]})
+    assert found.reason == ("traffic",)
+
+
 def test_every_refusal_has_its_reason():
     tests = [
         Candidate("worthless", 0.0, 1, 100), Candidate("long", 9, 5, 100),
