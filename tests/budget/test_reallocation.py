@@ -106,3 +106,20 @@ def test_all_problems_at_once():
     with pytest.raises(InputError) as error:
         propose(CURVES, Quarter(np.array([-1.0, 1, 1]), np.array([1.0, 1])), rng=rng())
     assert {p.field for p in error.value.problems} == {"spend[0]", "outcomes"}
+
+
+def test_quarterly_reallocation_decisions_of_the_plan_calendar():
+    """systems.yaml quarterly-reallocation: decisions at months 3, 6, 9; no paid data in month 3, traffic opens in 5;
+    no channel loses more than half in one step."""
+    curves = Curves.of([("michaelis_menten", 3_000.0, 50_000.0), ("michaelis_menten", 1_000.0, 50_000.0)])
+    monthly = np.array([[0.0, 0.0]] * 4 + [[60_000.0, 60_000.0]] * 5)
+    decisions = []
+    for month in (3, 6, 9):
+        spend = monthly[month - 3 : month].sum(axis=0)
+        seen = curves.value(spend / 3) * 3
+        found = propose(curves, Quarter(spend, seen), rng=np.random.default_rng(month))
+        decisions.append(found.decision)
+        assert np.all(found.best >= 0.5 * spend - 1e-6)
+    assert decisions[0] == "no_paid_data"
+    assert len(decisions) == 3
+    assert set(decisions[1:]) <= {"move", "hold"}
