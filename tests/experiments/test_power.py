@@ -218,6 +218,24 @@ def test_clusters_of_uneven_size():
     assert room.design_effect(1, 0.3) == 1.0
 
 
+@pytest.mark.parametrize("factor", [0.6, 1.9])
+def test_power_and_effect_know_the_factor(factor):
+    """A factor on the variance is the same as that many fewer people, and a wider metric."""
+    more = {"variance_factor": factor}
+    assert room.power_proportions(0.1, 0.02, 900, **more) == pytest.approx(
+        room.power_proportions(0.1, 0.02, 900 / factor)
+    )
+    assert room.mde_proportions(0.1, 900, **more) == pytest.approx(room.mde_proportions(0.1, 900 / factor))
+    wide = factor**0.5
+    for distribution in room.DISTRIBUTIONS:
+        kind = {"distribution": distribution}
+        chance = room.power_means(0.4, 50, sd=1.0, **kind, **more)
+        assert chance == pytest.approx(room.power_means(0.4, 50, sd=wide, **kind))
+        assert room.mde_means(50, sd=1.0, **kind, **more) == pytest.approx(room.mde_means(50, sd=wide, **kind))
+        size = room.n_means(0.4, sd=1.0, **kind, **more).n_control_exact
+        assert size == pytest.approx(room.n_means(0.4, sd=wide, **kind).n_control_exact)
+
+
 # inverses
 
 
