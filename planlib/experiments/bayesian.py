@@ -118,7 +118,7 @@ def best_share(successes: Sequence[float], n: Sequence[float], *, prior: Beta = 
         wins = mass * np.prod(betainc(a[others, None], b[others, None], x), axis=0)
         chance[k] = wins.sum()
         best += float(wins @ x)
-    return Best(chance / chance.sum(), np.maximum(best - a / (a + b), 0.0))
+    return Best(chance, np.maximum(best - a / (a + b), 0.0))
 
 
 def normal_effect(estimate: float, se: float, *, prior: Normal | None = None, level: float = 0.95) -> Posterior:
