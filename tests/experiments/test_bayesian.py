@@ -135,6 +135,13 @@ def test_priors_relative_and_absolute_agree():
     assert below.mean == pytest.approx(-0.1) and below.loss_treatment > below.loss_control
 
 
+def test_relative_by_hand():
+    """Variance of 12 / 10 - 1: v_t / c^2 + v_c t^2 / c^4 = 0.0004 + 0.0004 * 1.44."""
+    found = room.compare_values(10.0, 0.04, 12.0, 0.04, relative=True)
+    half = stats.norm.ppf(0.975) * (0.0004 + 0.0004 * 1.44) ** 0.5
+    assert_allclose((found.mean, found.interval.low, found.interval.high), (0.2, 0.2 - half, 0.2 + half))
+
+
 def test_money():
     assert room.loss_cny(0.01, people=2_000, cny_per_unit=50.0) == pytest.approx(1_000.0)
 

@@ -92,8 +92,9 @@ def test_boundaries_up_to_now_do_not_need_the_looks_to_come():
     assert_allclose(room.spending_boundaries([0.2, 0.5]).z, whole.z[:2])
 
 
-def test_a_look_too_early_to_spend_has_no_boundary():
-    bounds = room.spending_boundaries([0.001, 1.0])
+@pytest.mark.parametrize("first", [0.001, 0.0034])  # nothing to spend; less than the tail of any float
+def test_a_look_too_early_to_spend_has_no_boundary(first):
+    bounds = room.spending_boundaries([first, 1.0])
     assert np.isinf(bounds.z[0]) and bounds.nominal_p[0] == 0.0
     assert bounds.z[1] == pytest.approx(Z95, abs=1e-6)
     assert room.repeated_interval(bounds, 1, 0.1, 0.01) is None
@@ -237,6 +238,7 @@ def test_sequence_and_p_value_agree():
     found = room.confidence_sequence(estimate, se, n, tuning_n=1000)
     assert (((found.low > 0) | (found.high < 0)) == (found.p_value < 0.05)).all()
     assert_allclose(found.p_so_far, np.minimum.accumulate(found.p_value, axis=1))
+    assert found.p_value.max() == 1.0 and found.e_value.min() < 1.0
     one = room.confidence_sequence(estimate[2, 7], se[2, 7], n[2, 7], tuning_n=1000)
     assert one.low == found.low[2, 7] and one.p_so_far == one.p_value == found.p_value[2, 7]
     again = room.msprt(estimate, se**2, tau=0.7)
