@@ -92,9 +92,10 @@ def test_boundaries_up_to_now_do_not_need_the_looks_to_come():
     assert_allclose(room.spending_boundaries([0.2, 0.5]).z, whole.z[:2])
 
 
-@pytest.mark.parametrize("first", [0.001, 0.0034])  # nothing to spend; less than the tail of any float
-def test_a_look_too_early_to_spend_has_no_boundary(first):
-    bounds = room.spending_boundaries([first, 1.0])
+@pytest.mark.parametrize(("first", "spending"), [(0.001, "obrien_fleming"), (0.5, "power")])
+def test_a_look_too_early_to_spend_has_no_boundary(first, spending):
+    """Nothing to spend at all, or less than lies beyond any boundary that a float can tell."""
+    bounds = room.spending_boundaries([first, 1.0], spending, exponent=1_060)
     assert np.isinf(bounds.z[0]) and bounds.nominal_p[0] == 0.0
     assert bounds.z[1] == pytest.approx(Z95, abs=1e-6)
     assert room.repeated_interval(bounds, 1, 0.1, 0.01) is None
