@@ -96,6 +96,8 @@ def test_messages_counted_by_month():
     assert schedule([test], {"all": [1000] * 8}, ordinary_sends=5, **month).start_week.tolist() == [1]
     assert schedule([test], {"all": [1000] * 8}, ordinary_sends=6, **month).start_week.tolist() == [4]
     assert schedule([test], {"all": [1000] * 8}, ordinary_sends=7, **month).reason == ("sends",)
+    one = {"send_period": [1] * 4, "send_limit": 31, "ordinary_sends": 6.25}  # one week of it would do, two will not
+    assert schedule([test], {"all": [1000] * 4}, **one).reason == ("sends",)
 
 
 def test_tests_without_messages_run_past_the_limit():
