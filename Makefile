@@ -3,10 +3,15 @@ PYTHON ?= python3
 PLAN ?=
 ARGS ?=
 
-.PHONY: plan test test-full lab bench lint setup lock
+.PHONY: plan sample test test-full lab bench lint setup lock
 
 plan:        ## run the workbook and make both decks: make plan PLAN=params/my_plan.yaml ARGS="--locale zh"
 	@$(PYTHON) start.py plan $(if $(PLAN),"$(PLAN)") $(ARGS)
+
+sample:      ## an invented brand: make its data, read them, run its plan
+	@$(PYTHON) start.py planlib sample
+	@$(PYTHON) start.py planlib load --data data/sample
+	@$(PYTHON) start.py planlib run params/sample_brand.yaml $(ARGS)
 
 test:        ## all tests: make test ARGS="tests/plan -k load"
 	@$(PYTHON) start.py test $(ARGS)

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from planlib import cli
+from planlib.plan import load_plan
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = typer.main.get_command(cli.app).commands
@@ -121,3 +122,10 @@ def test_an_output_folder_that_can_be_none_is_told(home, monkeypatch, capsys):
     monkeypatch.setattr("planlib.workbook.job.project_root", lambda: ROOT)
     status, _, err = call(monkeypatch, capsys, "run", "params/wechat_platform.yaml", "--out", "taken")
     assert status == 1 and "--out DIR" in err and "Traceback" not in err
+
+
+def test_a_new_plan_never_reads_the_data_of_the_plan_below(home, monkeypatch, capsys):
+    status, *_ = call(monkeypatch, capsys, "new", "mine", "--from", "params/sample_brand.yaml")
+    assert status == 0
+    roots = [load_plan(home / "params" / f"{name}.yaml").data_root for name in ("sample_brand", "mine")]
+    assert roots == ["data/sample", "data/"]

@@ -1,7 +1,7 @@
 """People in arms, in a table of any size, to the sums that a read-out needs: one SQL text a question.
 
-Whole numbers add up exactly on any number of threads. Columns with decimals are added up on one thread, so that
-results repeat to the last digit.
+Sums are of whole numbers, or of decimals with so many places that nothing is lost beside the spread: both add up
+exactly on any number of threads. What fits neither is added up on one thread, so that it repeats as well.
 """
 
 from __future__ import annotations
@@ -28,6 +28,19 @@ TABLE = "readout_people"  # what the texts call the table, one row a person
 SAMPLE = 10_000  # rows that say where a column lies
 _WHOLE = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BOOLEAN)$")
 _REAL = re.compile(r"(FLOAT|DOUBLE|DECIMAL)")
+
+
+MOST_DECIMALS = 12
+FEWEST_DECIMALS = 4
+DIGITS_OF_SQUARES = 13  # digits and decimals together whose squares add up, over 10^8 rows, within 38 digits
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a column lies: what is taken off each value, and decimals kept; None to add up floating-point numbers."""
+
+    shift: float
+    decimals: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +164,18 @@ class People:
             if not (_WHOLE.match(self.types[name]) or _REAL.match(self.types[name])):
                 guard.add("not_number", name, self._some_text(name))
         guard.done()
-        shift = self._shifts(list(dict.fromkeys(name for family in wanted for name in family)))
-        found = self._summed(variant, wanted, shift, by)
+        places = self._places(list(dict.fromkeys(name for family in wanted for name in family)))
+        found = self._summed(variant, wanted, places, by)
         arms, groups = self._labels(found, control, variant, len(by))
+        shift = {name: place.shift for name, place in places.items()}
         return _families(found, wanted, shift, arms, groups, len(by))
 
     def identity(self, unit: str, variant: str) -> Identity:
         """Count rows, people, and people who have several rows or several arms."""
         self._need(unit, variant)
-        row = self._db.execute(identity_text(unit, variant)).fetchone()
-        return Identity(*(int(count or 0) for count in row))
+        rows, people, several = (int(n or 0) for n in self._db.execute(identity_text(unit)).fetchone())
+        both = int(self._db.execute(two_arms_text(unit, variant)).fetchone()[0]) if several else 0
+        return Identity(rows, people, several - both, both)
 
     def breakdown(
         self, variant: str, arms: Sequence[str], dimension: str, *, only: str | None = None
@@ -227,36 +242,34 @@ class People:
         found = self._db.execute(f"SELECT CAST({name} AS VARCHAR) FROM {TABLE} WHERE {odd} LIMIT 1").fetchone()
         return str(found[0]) if found else self.types[column]
 
-    def _shifts(self, columns: Sequence[str]) -> dict[str, float]:
-        """A round value near the mean of each column, from the first rows."""
+    def _places(self, columns: Sequence[str]) -> dict[str, Place]:
+        """Where each column lies, from the first rows."""
         if not columns:
             return {}
-        parts = ", ".join(f"AVG({_value(name, self.types[name])})" for name in columns)
+        values = {name: _value(name, self.types[name]) for name in columns}
+        parts = ", ".join(f"AVG({value}), MIN({value}), MAX({value})" for value in values.values())
         row = self._db.execute(f"SELECT {parts} FROM (SELECT * FROM {TABLE} LIMIT {SAMPLE}) AS first_rows").fetchone()
-        return {name: _round(value, self.types[name]) for name, value in zip(columns, row, strict=True)}
+        return {name: _place(self.types[name], *row[3 * at : 3 * at + 3]) for at, name in enumerate(columns)}
 
     def _summed(
-        self, variant: str, families: Sequence[tuple[str, ...]], shift: Mapping[str, float], by: Sequence[str]
+        self, variant: str, families: Sequence[tuple[str, ...]], places: Mapping[str, Place], by: Sequence[str]
     ) -> list[dict[str, Any]]:
         import duckdb
 
-        used = {name for family in families for name in family}
-        exact = all(_WHOLE.match(self.types[name]) for name in used)
         try:
-            return self._run(moments_text(variant, families, shift, by, self.types, exact=exact), one_thread=not exact)
-        except duckdb.OutOfRangeException:  # squares beyond 64 bits
-            return self._run(moments_text(variant, families, shift, by, self.types, exact=False), one_thread=True)
-
-    def _run(self, text: str, *, one_thread: bool) -> list[dict[str, Any]]:
-        before = self._db.execute("SELECT current_setting('threads')").fetchone()[0]
-        if one_thread:
+            return self._run(moments_text(variant, families, places, by, self.types))
+        except (duckdb.OutOfRangeException, duckdb.ConversionException):  # later rows lie far from the first
+            threads = self._db.execute("SELECT current_setting('threads')").fetchone()[0]
             self._db.execute("SET threads = 1")
-        try:
-            answer = self._db.execute(text)
-            columns = [column[0] for column in answer.description]
-            return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-        finally:
-            self._db.execute(f"SET threads = {before}")
+            try:
+                return self._run(moments_text(variant, families, places, by, self.types, exact=False))
+            finally:
+                self._db.execute(f"SET threads = {threads}")
+
+    def _run(self, text: str) -> list[dict[str, Any]]:
+        answer = self._db.execute(text)
+        columns = [column[0] for column in answer.description]
+        return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
 
     def _labels(
         self, found: Sequence[Mapping[str, Any]], control: object, variant: str, depth: int
@@ -279,33 +292,32 @@ class People:
 def moments_text(
     variant: str,
     families: Sequence[Sequence[str]],
-    shift: Mapping[str, float],
+    places: Mapping[str, Place],
     by: Sequence[str],
     types: Mapping[str, str],
     *,
-    exact: bool,
+    exact: bool = True,
 ) -> str:
     """Return the SQL text that sums up families of columns by arm and group.
 
     Args:
         variant, families, by: as `People.families`.
-        shift: column -> what is taken off each value.
+        places: column -> what is taken off each value, and decimals to keep.
         types: column -> its SQL type.
-        exact: whether all columns are whole and stay so.
+        exact: whether to add up whole numbers and decimals; else floating-point numbers.
 
-    >>> text = moments_text("v", [["y"]], {"y": 3.0}, [], {"y": "BIGINT"}, exact=True)
-    >>> "SUM(x0_0 * x0_0) AS q0_0_0" in text, "CAST(\\"y\\" AS BIGINT) - 3" in text
+    >>> text = moments_text("v", [["y"]], {"y": Place(3.0, 0)}, [], {"y": "BIGINT"})
+    >>> "SUM(x0_0 * x0_0) AS q0_0_0" in text, 'CAST("y" AS BIGINT) - 3' in text
     (True, True)
     """
     inner = [f"CAST({_quoted(variant)} AS VARCHAR) AS arm"]
     inner += [f"CAST({_quoted(name)} AS VARCHAR) AS b{at}" for at, name in enumerate(by)]
     outer = ["arm", *(f"b{at}" for at in range(len(by))), "COUNT(*) AS people"]
     for f, family in enumerate(families):
-        values = [_value(name, types[name], whole=exact) for name in family]
-        for i, (name, value) in enumerate(zip(family, values, strict=True)):
-            base = int(shift[name]) if exact else repr(shift[name])
-            moved = f"{value} - {base}" if shift[name] else value
-            others = [f"{other} IS NOT NULL" for j, other in enumerate(values) if j != i]
+        whole = all(_WHOLE.match(types[name]) for name in family)
+        for i, name in enumerate(family):
+            moved = _moved(name, types[name], places[name], whole=whole, exact=exact)
+            others = [f"{_value(other, types[other])} IS NOT NULL" for j, other in enumerate(family) if j != i]
             if others:
                 moved = f"CASE WHEN {' AND '.join(others)} THEN {moved} END"
             inner.append(f"{moved} AS x{f}_{i}")
@@ -317,17 +329,23 @@ def moments_text(
     return f"SELECT\n  {head}\nFROM (\n  SELECT\n    {body}\n  FROM {TABLE}\n) AS prepared\nGROUP BY {groups}"
 
 
-def identity_text(unit: str, variant: str) -> str:
-    """Return the SQL text that counts rows, people, double rows, and people in several arms."""
+def identity_text(unit: str) -> str:
+    """Return the SQL text that counts rows, people, and people with several rows."""
     return (
-        "SELECT SUM(own_rows), COUNT(*),\n"
-        "  SUM(CASE WHEN own_rows > 1 AND first_arm = last_arm THEN 1 ELSE 0 END),\n"
-        "  SUM(CASE WHEN first_arm <> last_arm THEN 1 ELSE 0 END)\n"
-        "FROM (\n"
-        f"  SELECT {_quoted(unit)} AS unit, COUNT(*) AS own_rows,\n"
-        f"    MIN({_quoted(variant)}) AS first_arm, MAX({_quoted(variant)}) AS last_arm\n"
-        f"  FROM {TABLE} GROUP BY {_quoted(unit)}\n"
-        ") AS own"
+        "SELECT SUM(own_rows), COUNT(*), SUM(CASE WHEN own_rows > 1 THEN 1 ELSE 0 END)\n"
+        f"FROM (SELECT {_quoted(unit)} AS unit, COUNT(*) AS own_rows FROM {TABLE} GROUP BY {_quoted(unit)}) AS own"
+    )
+
+
+def two_arms_text(unit: str, variant: str) -> str:
+    """Return the SQL text that counts people in several arms, of those who have several rows."""
+    name, arm = _quoted(unit), f"CAST({_quoted(variant)} AS VARCHAR)"
+    return (
+        "SELECT COUNT(*) FROM (\n"
+        f"  SELECT {name} AS unit FROM {TABLE}\n"
+        f"  WHERE {name} IN (SELECT {name} FROM {TABLE} GROUP BY {name} HAVING COUNT(*) > 1)\n"
+        f"  GROUP BY {name} HAVING MIN({arm}) <> MAX({arm})\n"
+        ") AS several"
     )
 
 
@@ -398,21 +416,38 @@ def _families(
     return Families(arms, groups, people, of)
 
 
-def _value(column: str, kind: str, *, whole: bool = False) -> str:
+def _value(column: str, kind: str) -> str:
     """A column as a number; NaN is a missing value."""
     name = _quoted(column)
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END"
+    return f"CAST({name} AS INTEGER)" if kind == "BOOLEAN" else name
+
+
+def _moved(column: str, kind: str, place: Place, *, whole: bool, exact: bool) -> str:
+    """A column less its shift, in the type that it is added up in."""
+    value = _value(column, kind)
+    if not exact or place.decimals is None:
+        return f"CAST({value} AS DOUBLE) - {place.shift!r}"
     if whole:
-        return f"CAST({name} AS BIGINT)"
-    return f"CASE WHEN isnan({name}) THEN NULL ELSE CAST({name} AS DOUBLE) END" if kind in {"DOUBLE", "FLOAT"} else (
-        f"CAST({name} AS DOUBLE)"
-    )
+        return f"CAST({_quoted(column)} AS BIGINT) - {int(place.shift)}"
+    kept = f"DECIMAL(18, {place.decimals})"
+    return f"CAST(CAST({value} AS DOUBLE) - {place.shift!r} AS {kept})"
 
 
-def _round(value: float | None, kind: str) -> float:
-    """A round value near a mean, whole for whole numbers; 0 where there is none."""
-    if value is None or not np.isfinite(value):
-        return 0.0
-    return float(round(value)) if _WHOLE.match(kind) else float(f"{value:.6g}")
+def _place(kind: str, mean: object, low: object, high: object) -> Place:
+    """A round value near the mean, and decimals that leave room for values a hundred times as far away."""
+    known = [float(value) for value in (mean, low, high) if value is not None and np.isfinite(float(value))]
+    whole = bool(_WHOLE.match(kind))
+    if len(known) < 3:
+        return Place(0.0, 0 if whole else None)
+    shift = float(round(known[0])) if whole else float(f"{known[0]:.6g}")
+    widest = max(abs(value - shift) for value in known)
+    digits = int(np.ceil(np.log10(widest))) if widest > 0 else 0
+    if whole:
+        return Place(shift, 0)
+    decimals = min(MOST_DECIMALS, DIGITS_OF_SQUARES - digits)
+    return Place(shift, decimals if decimals >= FEWEST_DECIMALS else None)
 
 
 def _quoted(name: str) -> str:

@@ -175,7 +175,7 @@ def seek(
     Raises:
         InputError: a number is not finite, probability outside its limits, or `best` equals `start`.
 
-    >>> seek(lambda factor: 250_000 * factor, 1_000_000, start=0.0, best=inf).value
+    >>> round(seek(lambda factor: 250_000 * factor, 1_000_000, start=0.0, best=inf).value, 6)
     4.0
     >>> seek(lambda rate: 50_000 * rate, 60_000, start=0.1, best=1.0).value is None
     True

@@ -15,6 +15,7 @@ import yaml
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import words
 from planlib.plan.load import load_plan
+from planlib.plan.model import Data
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,79}\Z")
 
@@ -43,6 +44,11 @@ _TRADE = """\
 # to `targets` and add at_least (or another comparison) and by_month; until then planlib check asks for it.
 users:
   rules:
+"""
+_DATA = """\
+
+# 自己的数据，不读底稿的 / your own data, never those of the plan below
+data: {{root: {root}}}
 """
 _ROW = """\
     # {zh} / {en}
@@ -75,8 +81,11 @@ def new_plan(name: str, parent: str | Path, *, trade: str | None = None) -> Path
         raise InputError(Problem("id_form", field="name", given=name))
     if trade is not None and trade not in trades():
         raise InputError(Problem("choice", field="trade", given=trade, values={"choice": ", ".join(sorted(trades()))}))
-    load_plan(parent)
-    content = _TEMPLATE.format(name=name, parent=parent.name) + (_rows(trade) if trade else "")
+    below = load_plan(parent)
+    content = _TEMPLATE.format(name=name, parent=parent.name)
+    if below.data_root != Data().root:
+        content += _DATA.format(root=Data().root)
+    content += _rows(trade) if trade else ""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:

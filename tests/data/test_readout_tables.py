@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from planlib.core.errors import InputError
+from planlib.data.engine import Engine
 from planlib.data.readout import People
 from planlib.experiments.cuped import cuped
 from planlib.experiments.means import mean, ratio
@@ -194,3 +195,38 @@ def test_column_names_are_only_names(tmp_path):
     frame = pd.DataFrame({"v 1": ["a", "b", "a", "b"], odd: [1, 2, 3, 4]})
     with written(frame, tmp_path / "odd.parquet") as table:
         assert table.families("v 1", "a", [(odd,)]).of[odd,].mean(odd)[:, 0].tolist() == [2.0, 3.0]
+
+
+def test_an_experiment_of_the_tidy_tables_counts_everybody_assigned(tmp_path):
+    """Whoever was assigned counts, also without an outcome; a later outcome of the same metric is added."""
+    con = duckdb.connect()
+    con.execute(
+        f"""COPY (SELECT * FROM (VALUES
+            ('e', 'p1', 'control', 0.5, TIMESTAMP '2027-01-02 08:00:00', 'ann'),
+            ('e', 'p2', 'coupon', 0.5, TIMESTAMP '2027-01-02 09:00:00', 'bo'),
+            ('e', 'p3', 'coupon', 0.5, TIMESTAMP '2027-01-03 09:00:00', 'bo'),
+            ('other', 'p1', 'x', 1.0, TIMESTAMP '2027-01-03 09:00:00', 'bo')
+        ) AS t(exp_id, unit_hid, variant, ratio_planned, assigned_at, block))
+        TO '{(tmp_path / "assignments.parquet").as_posix()}' (FORMAT parquet)"""
+    )
+    con.execute(
+        f"""COPY (SELECT * FROM (VALUES
+            ('e', 'p1', 'orders', 1.0, TIMESTAMP '2027-01-05 08:00:00'),
+            ('e', 'p2', 'orders', 2.0, TIMESTAMP '2027-01-05 08:00:00'),
+            ('e', 'p2', 'orders', 3.0, TIMESTAMP '2027-01-09 08:00:00'),
+            ('other', 'p1', 'orders', 9.0, TIMESTAMP '2027-01-09 08:00:00')
+        ) AS t(exp_id, unit_hid, metric, value, "at"))
+        TO '{(tmp_path / "outcomes.parquet").as_posix()}' (FORMAT parquet)"""
+    )
+    tables = {name: tmp_path / f"{name}.parquet" for name in ("assignments", "outcomes")}
+    with Engine(tmp_path / "none", tables=tables) as engine:
+        trial = People.of_trial(engine, "e")
+        got = trial.families("variant", "control", [("orders",)])
+        assert got.people[:, 0].tolist() == [1, 2]
+        assert got.of["orders",].n("orders")[:, 0].tolist() == [1, 1]
+        assert got.of["orders",].mean("orders")[:, 0].tolist() == [1.0, 5.0]
+        assert trial.breakdown("variant", got.arms, "day") == {"2027-01-02": [1, 1], "2027-01-03": [0, 1]}
+        assert trial.planned("variant", got.arms, "ratio_planned") == ((0.5, 0.5), False)
+        with pytest.raises(InputError) as caught:
+            People.of_trial(engine, "zzz")
+    assert "e, other" in str(caught.value)

@@ -101,7 +101,8 @@ def test_a_first_ladder_makes_the_section(home):
                      ("Ladder", "brand_search_volume", "Reason for the change", "slow start"))  # fmt: skip
     found, _ = opened(path)
     assert found.ladders["private_domain_users"].rungs == {4: 300_000}
-    assert (found.ladders["brand_search_volume"].shape, found.ladders["brand_search_volume"].why) == ("s_curve", "slow start")
+    searched = found.ladders["brand_search_volume"]
+    assert (searched.shape, searched.why) == ("s_curve", "slow start")
 
 
 def test_a_rung_that_turns_back_is_told_at_its_cell(home):

@@ -771,14 +771,18 @@ def test_what_another_file_adds_to_a_row_is_an_assumption_too(folder):
     write("base.yaml", changed())
     first = load_plan("base.yaml").targets[0]
     assert first.from_value is None and first.source != "assumption"
-    by_set = load_plan("base.yaml", sets=[f"targets.{first.id or 0}.from_value=1"]).targets[0]
-    by_file = load_plan("base.yaml", changes=[Change(f"targets.{first.id or 0}.from_value", 1, "a.xlsx", "b!C4")]).targets[0]
+    path = f"targets.{first.id or 0}.from_value"
+    by_set = load_plan("base.yaml", sets=[f"{path}=1"]).targets[0]
+    by_file = load_plan("base.yaml", changes=[Change(path, 1, "a.xlsx", "b!C4")]).targets[0]
     assert (by_set.source, by_file.source, by_file.why) == (first.source, "assumption", "a.xlsx: b!C4")
 
 
 def test_problems_with_changes_name_the_other_file_and_its_cell(folder):
     write("base.yaml", changed())
-    wrong = [Change("users.churn", 3.2, "own.xlsx", "users!C4"), Change("users.nobody.value", 1, "own.xlsx", "users!C5")]
+    wrong = [
+        Change("users.churn", 3.2, "own.xlsx", "users!C4"),
+        Change("users.nobody.value", 1, "own.xlsx", "users!C5"),
+    ]
     with pytest.raises(InputError) as error:
         load_plan("base.yaml", changes=wrong)
     told = {(p.file, p.code) for p in error.value.problems}

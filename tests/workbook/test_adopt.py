@@ -104,7 +104,8 @@ def test_every_level_is_a_line_of_the_log(plan, run):
 
 def test_a_later_level_replaces_an_earlier_one_and_leaves_decisions(plan, run):
     adopted = plan.with_name("minimal.adopted.yaml")
-    adopted.write_text("users:\n  churn: {value: 0.2, period: year, source: adopted, why: old, note: old}\n", encoding="utf-8")
+    old = "users:\n  churn: {value: 0.2, period: year, source: adopted, why: old, note: old}\n"
+    adopted.write_text(old, encoding="utf-8")
     take(plan, run(), "churn_rate")
     found = load_plan(plan).users.churn
     assert (found.value, found.period, found.note) == (0.081, "month", None)
