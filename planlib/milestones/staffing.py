@@ -350,6 +350,7 @@ def _solve(
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = 60.0
+    solver.parameters.catch_sigint_signal = False  # else Ctrl-C would end the whole process at once ever after
     solver.solve(model)
     found = np.array([[solver.value(column) for column in part] for part in (starts, leaves, short)], dtype=np.int64)
     return found, solver.best_objective_bound

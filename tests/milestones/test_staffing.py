@@ -1,5 +1,6 @@
 """Staffing: heads for a load, the list, hiring plans against exhaustive search, chances, cost band."""
 
+import signal
 from itertools import product
 from pathlib import Path
 
@@ -186,3 +187,10 @@ def test_bad_input(call, code, field):
     with pytest.raises(InputError) as caught:
         call()
     assert (caught.value.problems[0].code, caught.value.problems[0].field) == (code, field)
+
+
+def test_the_solver_leaves_ctrl_c_alone():
+    """A solver that takes the interrupt for itself puts the system's own end in its place, not Python's."""
+    room.plan_hiring([2, 3], heads_now=2, pay_month_cny=10.0)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
