@@ -24,6 +24,7 @@ LIMITS = ("cost_cap", "channel_cost_cap", "free_share", "change", "return_floor"
 SPENT_FROM = 1.0  # CNY a month from which a channel counts as on
 _TOUCHES = 1e-4
 _SMALL = 0.01
+_SMALLER = (4.0, 16.0, 64.0, 256.0)  # parts of the channels' limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,7 +417,15 @@ def for_return(case: Case, floor: float) -> Solved:
 
 def _by_channel_rules(case: Case, named: Sequence[Named], goal: Goal) -> Solved:
     plain = [item.rule for item in named]
-    best = allocate(case.frame, plain, goal, **(case.search | {"gap_rel": max(1e-4, case.search["gap_rel"])}))
+    search = case.search | {"gap_rel": max(1e-4, case.search["gap_rel"])}
+    best = allocate(case.frame, plain, goal, **search)
+    for shrink in _SMALLER if best.status == "unknown" else ():
+        # limits far beyond what curves can use hide the optimum; one inside smaller limits is the same
+        most = np.maximum(case.most_cny / shrink, np.maximum(case.floor_cny, case.least_if_on_cny))
+        found = allocate(replace(case, most_cny=most).frame, plain, goal, **search)
+        if found.channel_cny is not None and (found.channel_cny < most * (1 - _TOUCHES)).all():
+            best = found
+            break
     return Solved(case, best, None, False)
 
 
@@ -448,7 +457,8 @@ class Move:
         before_cny, after_cny: spend; before is NaN where the curve never brings what is stated.
         users: change in users.
         marginal_before, marginal_after: CNY for one more user at either spend.
-        reason: at_most, change_limit, fixed, at_floor, off, cut, raised or kept.
+        reason: at_most, change_limit, fixed, at_floor, off, unreached (the curve never brings what is stated), cut,
+            raised or kept.
     """
 
     channel: str
@@ -470,7 +480,7 @@ def moves(solved: Solved) -> tuple[Move, ...]:
     found = [
         Move(
             name, float(before[c]), float(after[c]), float(change[c]), float(cost_before[c]), float(cost_after[c]),
-            _why(case, best, c, float(start[c]), float(after[c])),
+            _why(case, best, c, float(before[c]), float(after[c])),
         )
         for c, name in enumerate(case.channels)
     ]  # fmt: skip
@@ -494,6 +504,8 @@ def _why(case: Case, best: Allocation, c: int, before: float, after: float) -> s
         return "change_limit"
     if case.floor_cny[c] > 0 and (spends <= case.floor_cny[c] * (1 + _TOUCHES)).all():
         return "at_floor"
+    if np.isnan(before):
+        return "unreached"
     if abs(after - before) <= _SMALL * max(before, 1.0):
         return "kept"
     return "cut" if after < before else "raised"

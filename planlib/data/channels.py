@@ -31,6 +31,11 @@ class Observed:
     spend: np.ndarray
     joined: np.ndarray
 
+    @property
+    def after(self) -> dt.date:
+        """The day after the last."""
+        return self.first + dt.timedelta(days=len(self.spend))
+
     def weeks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return spend and new contacts of whole weeks from the first day on, (W, C) each."""
         whole = len(self.spend) // WEEK
@@ -38,8 +43,7 @@ class Observed:
 
     def quarter(self) -> tuple[np.ndarray, np.ndarray, dt.date] | None:
         """Return spend and new contacts of the last three whole months, (C,) each, and their first day; None: fewer."""
-        after = self.first + dt.timedelta(days=len(self.spend))
-        end = after.replace(day=1)
+        end = self.after.replace(day=1)
         index = end.year * 12 + end.month - 1 - 3
         start = dt.date(index // 12, index % 12 + 1, 1)
         if start < self.first:

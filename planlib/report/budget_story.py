@@ -20,6 +20,7 @@ MOST_QUARTERS = 8
 MOST_RULES = 12
 MOST_SWINGS = 11
 STEP_CNY = 10_000.0
+_METHODS = ("markov", "shapley", "last", "first", "linear", "position", "time_decay")
 _SECTION, _SOURCE, _OWNER = "budget.section_channels", "budget.source_channels", "budget.owner"
 _STEP_UNITS = {"total_cny": "CNY", "cost_each_cny": "CNY_per_user", "amount_cny": "CNY", "least_cny": "CNY",
                "at_least": "users", "floor": "multiple"}  # fmt: skip
@@ -146,8 +147,10 @@ def move_rows(asked: Any, moves: Sequence[Any]) -> list[dict[str, Any]]:
     found = []
     for move in moves:
         values = {}
+        if move.reason in ("cut", "raised", "unreached"):
+            values["after"] = (move.marginal_after, "CNY_per_user")
         if move.reason in ("cut", "raised"):
-            values = {"before": (move.marginal_before, "CNY_per_user"), "after": (move.marginal_after, "CNY_per_user")}
+            values["before"] = (move.marginal_before, "CNY_per_user")
         why = both(f"budget.reason.{move.reason}", **values)
         name = asked.names[move.channel]
         found.append(
@@ -160,6 +163,8 @@ def move_rows(asked: Any, moves: Sequence[Any]) -> list[dict[str, Any]]:
 
 def responses(book: Any, rows: Sequence[Mapping[str, Any]], *, bands: bool) -> None:
     """Record the page of response curves; `bands` when a range of the curves is drawn."""
+    if bands:
+        book.metric("range_level", 0.8, "probability", method="choice")
     changed = sorted((row for row in rows if not np.isnan(row["before"])), key=lambda row: -row["cost_before"])
     kind, values = "one", {}
     if len(changed) > 1 and changed[0]["cost_before"] > 1.05 * changed[-1]["cost_before"]:
@@ -169,7 +174,9 @@ def responses(book: Any, rows: Sequence[Mapping[str, Any]], *, bands: bool) -> N
     book.page(
         "budget_responses", layout="chart", section=_SECTION, chart="responses",
         title=book.text(f"budget.title.responses_{kind}", **values),
-        subtitle=book.text(f"budget.subtitle.responses{'_bands' if bands else ''}"),
+        subtitle=book.text("budget.subtitle.responses_bands", level="range_level")
+        if bands
+        else book.text("budget.subtitle.responses"),
         reading=book.text("budget.reading.responses"), source=book.text(_SOURCE),
     )  # fmt: skip
 
@@ -393,6 +400,8 @@ def swings_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
 def mode_row(label: Both, solved: Any, *, level: float = float("nan"), unit: str = "CNY") -> dict[str, Any]:
     """Return a row of the table of questions: channel money and users a month of the plan, their cost and return."""
     row = {"mode_zh": label["zh"], "mode_en": label["en"], "level": level, "unit": unit, "state": "no"}
+    if solved.best.status == "unknown":
+        row["state"] = "unknown"
     numbers = dict.fromkeys(("spend", "users", "cost", "roi"), float("nan"))
     if solved.feasible:
         months = max(int(solved.case.open_months.any(axis=1).sum()), 1)
@@ -604,3 +613,200 @@ def goal_words(goal: Mapping[str, Any]) -> Both:
         return both("budget.mode.intake", goal=(goal["goal"], "users_per_month"))
     month = (goal["arguments"]["month"], "month")
     return both("budget.mode.stock", goal=(goal["goal"], "users"), month=month)
+
+
+def basis_rows(asked: Any, case: Any, fits: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return for each channel what its curve rests on: the plan's two numbers, or weeks of data and how it was told."""
+    found = []
+    for c, channel in enumerate(case.channels):
+        name, fit = asked.names[channel], fits[c] if fits else None
+        _, ceiling, half, _ = case.responses[c]
+        row = {"channel_zh": name["zh"], "channel_en": name["en"], "ceiling": float(ceiling), "half": float(half)}
+        found.append(row | {"rests_on": fit.basis if fit else "plan", "weeks": float(fit.weeks) if fit else np.nan})
+    return found
+
+
+def review_rows(asked: Any, case: Any, quarter: Any, found: Any) -> list[dict[str, Any]]:
+    """Return the last quarter's money and users of each channel, and what the next one is to be by either rule."""
+    rows = []
+    for c, channel in enumerate(case.channels):
+        name = asked.names[channel]
+        rows.append(
+            {"channel_zh": name["zh"], "channel_en": name["en"], "was": float(quarter.spend[c]),
+             "won": float(quarter.outcomes[c]), "simple": float(found.simple[c]), "best": float(found.best[c]),
+             "weak": float(found.weak_chance[c]), "because": found.reason[c]}
+        )  # fmt: skip
+    return rows
+
+
+def review_page(book: Any, found: Any) -> Text:
+    """Record the page of the quarterly review; `found` is a `planlib.budget.reallocation.Proposal`."""
+    level = found.gain_interval.level
+    for name, value, interval in (
+        ("review_gain", found.gain, found.gain_interval),
+        ("review_over", found.over_simple, found.over_simple_interval),
+    ):
+        ends = (interval.low, interval.high, level)
+        book.metric(name, value, "users", method="simulation", interval=ends, signed=True)
+        book.metric(f"{name}_low", interval.low, "users", method="simulation", signed=True)
+        book.metric(f"{name}_high", interval.high, "users", method="simulation", signed=True)
+    book.metric("review_chance", found.chance, "probability", method="simulation")
+    columns = [
+        {"name": "channel", "head": "budget.head.channel"},
+        *({"name": name, "head": f"budget.head.{name}"} for name in ("was", "won", "simple", "best", "weak")),
+        {"name": "because", "head": "budget.head.why", "weight": 1.5},
+    ]
+    title = book.text(f"budget.title.review_{found.decision}", gain="review_gain", chance="review_chance")
+    book.page(
+        "budget_review", layout="table", section=_SECTION, title=title, subtitle=book.text("budget.subtitle.review"),
+        table={"id": "review", "columns": columns}, source=book.text("budget.source_tables"),
+        reading=book.text("budget.reading.review", over="review_over", low="review_over_low", high="review_over_high"),
+    )  # fmt: skip
+    return title
+
+
+def attribution_rows(names: Mapping[str, Both], paths: Any, credits: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each channel's share of the conversions by every method, with the removal effect and its interval."""
+    total = float(paths.converted.sum())
+    found = []
+    for c, channel in enumerate(paths.channels):
+        name = names.get(channel, {"zh": channel, "en": channel})
+        row: dict[str, Any] = {"channel_zh": name["zh"], "channel_en": name["en"]}
+        row |= {method: float(credit.conversions[c]) / total for method, credit in credits.items()}
+        markov = credits["markov"]
+        row |= {"markov_low": float(markov.low[c]) / total, "markov_high": float(markov.high[c]) / total}
+        found.append(row)
+    return sorted(found, key=lambda row: -row["markov"])
+
+
+def attribution_page(book: Any, rows: Sequence[Mapping[str, Any]], *, converted: float, total: float) -> Text:
+    """Record the page of attribution under the statement that none of it is causal."""
+    book.metric("path_orders", converted, "count", method="count")
+    book.metric("path_journeys", total, "count", method="count")
+    widest = max(rows, key=lambda row: max(row[m] for m in _METHODS) - min(row[m] for m in _METHODS))
+    gap = max(widest[m] for m in _METHODS) - min(widest[m] for m in _METHODS)
+    book.metric("attribution_gap", gap, "points", method="difference_of_methods")
+    columns = [{"name": "channel", "head": "budget.head.channel"}]
+    columns += [{"name": method, "head": f"budget.head.{method}"} for method in _METHODS]
+    title = book.text("budget.title.attribution", name={"bilingual": _pair(widest, "channel")}, gap="attribution_gap")
+    book.page(
+        "budget_attribution", layout="table", section=_SECTION, title=title,
+        subtitle=book.text("budget.subtitle.attribution", orders="path_orders", journeys="path_journeys"),
+        table={"id": "attribution", "columns": columns}, reading=book.text("budget.reading.attribution"),
+        source=book.text("budget.source_tables"),
+    )  # fmt: skip
+    return title
+
+
+def investment_rows(plan: Any, value: Any) -> list[dict[str, Any]]:
+    """Return the plan's investments, the best return for a CNY first; `value` is `planlib.budget.packages.invest`."""
+    found = []
+    for item in plan.budget.investments:
+        worth = value(item.outlay, [item.benefit_per_month] * item.months, running_cny=item.running_per_month)
+        name = item.name.model_dump()
+        payback = np.nan if worth.payback_months is None else worth.payback_months
+        found.append(
+            {"item_zh": name["zh"], "item_en": name["en"], "outlay": item.outlay, "returns": worth.return_multiple,
+             "npv": worth.npv_cny, "profitability": worth.profitability, "payback": payback}
+        )  # fmt: skip
+    return sorted(found, key=lambda row: -row["profitability"])
+
+
+def investments_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record the page of technology investments."""
+    paying = [row for row in rows if row["npv"] > 0]
+    book.metric("investments", len(rows), "count", method="count")
+    book.metric("investments_pay", len(paying), "count", method="net_present_value")
+    names = ("item", "outlay", "returns", "npv", "profitability", "payback")
+    columns = [{"name": n, "head": f"budget.head.{n}", **({"weight": 2.0} if n == "item" else {})} for n in names]
+    book.page(
+        "budget_investments", layout="table", section=_SECTION,
+        title=book.text("budget.title.investments", n="investments", paying="investments_pay"),
+        subtitle=book.text("budget.subtitle.investments"), table={"id": "investments", "columns": columns},
+        reading=book.text("budget.reading.investments"), source=book.text(_SOURCE),
+    )  # fmt: skip
+
+
+def spent_rows(asked: Any, best: Any, actual: Sequence[Any], limit: float) -> list[dict[str, Any]]:
+    """Return planned and actual spend of each line over the months typed; plan over actual below `limit` warns."""
+    case, alloc, found = best.case, best.best, {}
+    for line in actual:
+        if line.of in case.channels:
+            planned = alloc.channel_cny[line.month - 1, case.channels.index(line.of)]
+        elif line.of in case.bands:
+            planned = alloc.category_cny[line.month - 1, tuple(case.bands).index(line.of)]
+        else:
+            continue
+        row = found.setdefault(line.of, {"planned": 0.0, "spent": 0.0})
+        row["planned"] += float(planned)
+        row["spent"] += line.amount
+    rows = []
+    for of, row in found.items():
+        name = asked.names[of]
+        over = row["spent"] / row["planned"] - 1 if row["planned"] >= 1 else np.nan
+        state = "as_planned"
+        if row["spent"] * limit > row["planned"] or row["spent"] < row["planned"] * limit:
+            state = "over" if row["spent"] > row["planned"] else "under"
+        rows.append({"line_zh": name["zh"], "line_en": name["en"]} | row | {"over": over, "state": state})
+    return rows
+
+
+def spent_page(book: Any, rows: Sequence[Mapping[str, Any]], *, limit: float) -> None:
+    """Record the page of actual spend against plan."""
+    planned, spent = (sum(row[name] for row in rows) for name in ("planned", "spent"))
+    book.metric("spent_planned", planned, "CNY", method="optimum")
+    book.metric("spent_actual", spent, "CNY", method="as_typed")
+    book.metric("spent_limit", limit, "ratio", method="choice")
+    book.metric("spent_alerts", sum(row["state"] == "over" for row in rows), "count", method="count")
+    columns = [{"name": n, "head": f"budget.head.{n}"} for n in ("line", "planned", "spent", "over", "state")]
+    book.page(
+        "budget_spent", layout="table", section=_SECTION,
+        title=book.text("budget.title.spent", spent="spent_actual", planned="spent_planned", n="spent_alerts"),
+        subtitle=book.text("budget.subtitle.spent", limit="spent_limit"),
+        table={"id": "spent", "columns": columns}, reading=book.text("budget.reading.spent"), source=book.text(_SOURCE),
+    )  # fmt: skip
+
+
+def watch_rows(spend: np.ndarray, joined: np.ndarray, ewma: Any, *, before: int = 26) -> list[dict[str, Any]]:
+    """Return the weekly cost of a user under control limits set on the first `before` weeks; none where there are few.
+
+    Args:
+        spend, joined: (W, C) of whole weeks.
+        ewma: of `planlib.core.control`.
+    """
+    users = joined.sum(axis=1)
+    cost = np.divide(spend.sum(axis=1), users, out=np.full(len(users), np.nan), where=users > 0)
+    if len(cost) <= before or np.isnan(cost).any() or cost[:before].std() <= 0:
+        return []
+    mean, sd = float(cost[:before].mean()), float(cost[:before].std(ddof=1))
+    chart = ewma(cost[before:], mean=mean, sd=sd)
+    weeks = range(before + 1, len(cost) + 1)
+    return [
+        {"week": float(w), "cost": float(x), "level": mean + sd * float(s), "limit": mean + sd * float(edge),
+         "alarm": "yes" if a else "no"}
+        for w, x, s, edge, a in zip(weeks, cost[before:], chart.statistic, chart.limit, chart.alarm, strict=True)
+    ]  # fmt: skip
+
+
+def watch_said(book: Any, rows: Sequence[Mapping[str, Any]]) -> Text:
+    """Tell whether the weekly cost of a user has moved."""
+    if not rows:
+        return book.text("budget.watch.none")
+    alarms = [row for row in rows if row["alarm"] == "yes" and row["level"] > row["limit"]]
+    book.metric("watch_limit", rows[-1]["limit"], "CNY_per_user", method="ewma")
+    book.metric("watch_level", rows[-1]["level"], "CNY_per_user", method="ewma")
+    if not alarms:
+        return book.text("budget.watch.calm", level="watch_level", limit="watch_limit")
+    book.metric("watch_week", alarms[0]["week"], "number", method="ewma")
+    return book.text("budget.watch.alarm", week="watch_week", level="watch_level", limit="watch_limit")
+
+
+def beyond(book: Any, asked: Any, best: Any, spend_weeks: np.ndarray) -> list[Text]:
+    """Tell which channels are to spend more than twice all seen: their curves are guesses.
+
+    Args:
+        spend_weeks: (W, C) CNY a week.
+    """
+    most = spend_weeks.max(axis=0, initial=0.0) * 52 / 12
+    far = [name for c, name in enumerate(best.case.channels) if best.by_channel[c] > 2 * most[c]]
+    return [book.text("budget.beyond", names=_listed([asked.names[name] for name in far]))] if far else []

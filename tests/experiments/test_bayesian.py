@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate, special, stats
-from shared_cases import judge, shared_cases
 
 from planlib.core.bayes import Beta, Normal
 from planlib.core.errors import InputError
 from planlib.core.information import chance_of_being_best, normal_information
 from planlib.experiments import bayesian as room
+from tests.experiments.shared_cases import judge, shared_cases
 
 
 def exact_chance(a_c, b_c, a_t, b_t):

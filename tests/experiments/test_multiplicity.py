@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
-from shared_cases import judge, shared_cases
 
 from planlib.core.errors import InputError
 from planlib.experiments import multiplicity as room
+from tests.experiments.shared_cases import judge, shared_cases
 
 lists = st.lists(st.floats(0, 1), min_size=1, max_size=7)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize, stats
-from shared_cases import judge, shared_cases
 
 from planlib.core.errors import InputError
 from planlib.core.information import normal_information
 from planlib.experiments import portfolio as room
 from planlib.experiments.power import n_proportions
+from tests.experiments.shared_cases import judge, shared_cases
 
 NOISE = (0.32 * 0.68) ** 0.5
 

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
-from shared_cases import judge, shared_cases
 
 from planlib.core.errors import InputError
 from planlib.experiments import power as room
 from planlib.experiments.multiplicity import dunnett_critical
 from planlib.experiments.sequential import inflation, spending_boundaries
+from tests.experiments.shared_cases import judge, shared_cases
 
 calm = settings(deadline=None, derandomize=True)
 allocations = st.sampled_from([(1, 1), (1, 2), (9, 1), (1, 1, 1), (2, 1, 1, 1)])

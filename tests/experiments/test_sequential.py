@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
 from scipy.interpolate import PchipInterpolator
-from shared_cases import judge, shared_cases
 
 from planlib.core.errors import InputError
 from planlib.experiments import sequential as room
+from tests.experiments.shared_cases import judge, shared_cases
 
 Z95 = 1.959963984540054
 

@@ -7,11 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
-import fixtures
 import numpy as np
 import pypdf
 import pytest
-from deck_checks import different_numbers, numbers, page_texts, style_problems, untraced_numbers
 from PIL import Image
 
 from planlib.core import results as res
@@ -19,6 +17,8 @@ from planlib.core.errors import InputError
 from planlib.core.words import words
 from planlib.report.deck import build_deck, make_decks, missing_characters, read_run
 from planlib.report.deck_tables import general_columns, lay_out
+from tests.report import fixtures
+from tests.report.deck_checks import different_numbers, numbers, page_texts, style_problems, untraced_numbers
 
 LOCALES = ("zh", "en")
 CHAPTERS = [

@@ -1,10 +1,10 @@
 import itertools
 
 import pytest
-from small_workbook import write_notebook, write_workbook
 
 from planlib.core.errors import InputError
 from planlib.workbook.graph import DEFAULT_TIMEOUT_SECONDS, Graph, Notebook, read_graph
+from tests.workbook.small_workbook import write_notebook, write_workbook
 
 
 def graph(**needs):

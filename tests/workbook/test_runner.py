@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_workbook import SmallPlan, write_notebook, write_workbook
 
 from planlib.core.errors import InputError
 from planlib.workbook import keys, pool
 from planlib.workbook.ledger import Ledger, latest_run
 from planlib.workbook.outcome import CellStarted, RunEnded, RunStarted, StepEnded, StepStarted
 from planlib.workbook.runner import run
+from tests.workbook.small_workbook import SmallPlan, write_notebook, write_workbook
 
 NEEDS = {"a": [], "b": ["a"], "c": [], "d": ["b"]}
 

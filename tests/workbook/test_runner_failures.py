@@ -7,7 +7,6 @@ import time
 
 import psutil
 import pytest
-from small_workbook import SmallPlan, write_notebook, write_workbook
 
 from planlib.core.results import write_whole
 from planlib.core.words import words
@@ -15,6 +14,7 @@ from planlib.workbook import pool
 from planlib.workbook.ledger import Ledger, latest_run
 from planlib.workbook.outcome import CellStarted
 from planlib.workbook.runner import run
+from tests.workbook.small_workbook import SmallPlan, write_notebook, write_workbook
 
 # Each writes down its processes first, so that tests can see them gone.
 NOTE = """

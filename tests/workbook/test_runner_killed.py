@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from small_workbook import SmallPlan, write_notebook, write_workbook
 
 from planlib.workbook import lock
 from planlib.workbook.ledger import Ledger, latest_run
 from planlib.workbook.outcome import CellStarted
 from planlib.workbook.runner import run
+from tests.workbook.small_workbook import SmallPlan, write_notebook, write_workbook
 
 HANG = """
 import os, pathlib, subprocess, sys, time

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from small_workbook import SmallPlan, write_notebook, write_workbook
 
 from planlib.core.results import write_whole
 from planlib.workbook import keys, lock, remains, runner
@@ -14,6 +13,7 @@ from planlib.workbook.failures import DiskFull, LockHeld, RunError, StepError
 from planlib.workbook.ledger import FILE, Ledger, latest_run
 from planlib.workbook.outcome import RunStarted, Waiting
 from planlib.workbook.remains import recover, temporary
+from tests.workbook.small_workbook import SmallPlan, write_notebook, write_workbook
 
 NEEDS = {"a": [], "b": ["a"], "c": []}
 

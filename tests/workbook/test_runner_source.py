@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from small_workbook import PARAMETERS, write_notebook
 
 from planlib.core.errors import InputError
 from planlib.workbook.source import MAX_SEED, check_parameters, read_source
+from tests.workbook.small_workbook import PARAMETERS, write_notebook
 
 GOOD = {"plan_file": "/方案 一/plan.json", "out_dir": "C:\\out {x} \"y\" 'z' #%?!", "locale": "zh", "seed": 7}
 

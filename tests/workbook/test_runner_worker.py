@@ -10,11 +10,11 @@ import time
 import nbformat
 import psutil
 import pytest
-from small_workbook import write_notebook
 
 from planlib.workbook import pool, worker
 from planlib.workbook.pool import Pool
 from planlib.workbook.worker import KernelGuard, NotebookRun, connection, execute, first_line
+from tests.workbook.small_workbook import write_notebook
 
 
 def parameters(folder):
