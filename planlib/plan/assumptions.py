@@ -36,6 +36,11 @@ _UNITS = {
     "experiments[].baseline": "ratio",
     "experiments[].smallest_worth_having": "points",
     "experiments[].traffic_per_week": "people",
+    "experiments[].traffic_four_weeks": "people",
+    "experiments[].correlation": "number",
+    "experiments[].effect_sd": "ratio",
+    "experiments[].gmv_share": "ratio",
+    "experiments[].cost": "CNY",
     "team.roles.*.cost_per_year": "CNY",
 }
 _PERIODS = {

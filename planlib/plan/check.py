@@ -31,6 +31,7 @@ _NAMED = {
     "owners": ("team.departments.*.id", "team.roles.key"),
     "units": ("organisation.units.*.id",),
     "spending": ("channels.*.id", "budget.bands.key"),
+    "experiments": ("experiments.*.id",),
 }
 _REFERENCES = (
     ("channels.*.from_stage", "stages"),
@@ -42,6 +43,7 @@ _REFERENCES = (
     ("schedule.gates.*.after.*", "tasks"),
     ("team.roles.*.department", "departments"),
     ("experiments.*.owner", "owners"),
+    ("experiments.*.apart.*", "experiments"),
     ("risks.*.owner", "owners"),
     ("organisation.units.*.parent", "units"),
     ("budget.fixed.*.of", "spending"),

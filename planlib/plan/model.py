@@ -522,6 +522,18 @@ class Experiment(Base):
     start_month: Month | None = None
     lever: Id | None = None
     owner: Id
+    why: Text | None = None
+    family: Id | None = None
+    segments: tuple[Id, ...] = ()
+    pool: Id | None = None
+    apart: tuple[Id, ...] = ()
+    traffic_four_weeks: AmountQuantity | None = None
+    sends_per_week: NonNegative = 0
+    correlation: ShareQuantity | None = None
+    effect_sd: AmountQuantity | None = None
+    gmv_share: ShareQuantity | None = None
+    cost: AmountQuantity | None = None
+    review: Text | None = None
 
     @model_validator(mode="after")
     def _arms_and_looks(self):

@@ -267,7 +267,8 @@ def test_experiments(folder):
         "experiments:\n  - {id: coupon, question: {zh: 问, en: Q}, node: activation, unit: customer, owner: content,\n"
         "     arms: {old: 0.5, new: 0.5}, primary: first_interaction_rate, baseline: {value: 0.5, source: W2.3},\n"
         "     looks: [0.5, 1], smallest_worth_having: {value: 0.02, source: W2.3},\n"
-        "     traffic_per_week: {value: 900, source: W2.3}, guardrails: [{metric: opt_out_rate, margin: 0.002}]}\n"
+        "     traffic_per_week: {value: 900, source: W2.3}, guardrails: [{metric: opt_out_rate, margin: 0.002}],\n"
+        "     apart: [coupon], sends_per_week: 2, gmv_share: {value: 0.3, source: W2.3}}\n"
     )
     write("plan.yaml", MINIMAL + row)
     assert load_plan("plan.yaml").experiments[0].looks == (0.5, 1)
@@ -282,6 +283,9 @@ def test_experiments(folder):
         ("margin: 0.002", "margin: 0", "guardrails[0].margin", "above"),
         ("owner: content", "owner: nobody", "owner", "unknown_ref"),
         ("node: activation", "node: activate", "node", "choice"),
+        ("apart: [coupon]", "apart: [voucher]", "apart[0]", "unknown_ref"),
+        ("sends_per_week: 2", "sends_per_week: -1", "sends_per_week", "at_least"),
+        ("{value: 0.3,", "{value: 30,", "gmv_share.value", "rate_range"),
     ):
         assert row.count(old) == 1, old
         write("plan.yaml", MINIMAL + row.replace(old, new))
