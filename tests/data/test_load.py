@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import shutil
 import stat
 import subprocess
@@ -20,6 +19,7 @@ from planlib.data.ids import hashed, salt
 from planlib.data.load import load, read_ledger
 from planlib.data.schema import TABLES
 from planlib.data.sources import SOURCES
+from tests.data.formats import SAMPLES, needs_samples
 from tests.data.hand_made import (
     BILL_HEADS,
     GOOD,
@@ -34,8 +34,6 @@ from tests.data.hand_made import (
     order,
     put,
 )
-
-SAMPLES = Path(os.environ.get("PLANLIB_FORMAT_SAMPLES", "no such folder"))
 
 
 def table(root: Path, name: str, columns: str = "*", order_by: str = "ALL") -> list[tuple]:
@@ -166,7 +164,7 @@ def test_an_answer_without_rows_is_no_error(good_root):
     assert status["nothing.json"] == status["no_customers.json"] == ("loaded", {})
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="PLANLIB_FORMAT_SAMPLES names no folder of sample files")
+@needs_samples
 def test_samples_of_the_formats_load(tmp_path):
     for path in SAMPLES.iterdir():
         put(tmp_path, path.name, path.read_bytes())

@@ -3,7 +3,6 @@
 import collections
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from planlib.core.errors import InputError
 from planlib.data.sample import ensure_sample, write_sample
 from planlib.data.store import is_sample
+from tests.data.formats import SAMPLES, needs_samples
 from tests.data.sample.raw_files import RawFiles
 
 STR, INT, FLOAT = str, int, float
@@ -163,11 +163,11 @@ def kinds(value: object, at: str = "") -> set[tuple[str, str]]:
     return {(at, (value if isinstance(value, type) else type(value)).__name__)}
 
 
-@pytest.mark.skipif("PLANLIB_PLATFORM_ANSWERS" not in os.environ, reason="no folder of platform answers is named")
+@needs_samples
 @pytest.mark.parametrize(("form", "name"), KEPT.items())
 def test_forms_against_kept_answers(form, name):
     """What every answer of the sample holds is also in the platform's, of the same type."""
-    path = Path(os.environ["PLANLIB_PLATFORM_ANSWERS"]) / f"{name}.json"
+    path = SAMPLES / f"{name}.json"
     kept = kinds(json.loads(path.read_text(encoding="utf-8")))
     lists_empty_there = {".follow_user[].remark_mobiles[]", ".external_contact_list[].follow_info.remark_mobiles[]",
                          ".order.aftersale_detail.aftersale_order_list[]"}  # fmt: skip
