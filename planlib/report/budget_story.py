@@ -240,6 +240,8 @@ def prices_page(book: Any, rows: Sequence[Mapping[str, Any]], gain: float, where
     book.metric("next_step_cny", STEP_CNY, "CNY", method="choice")
     book.metric("next_step_users", gain, "users", method="solved_again")
     reading = book.text("budget.reading.prices_none")
+    if rows:
+        reading = book.text("budget.reading.prices_not_money", step="next_step_cny")
     if where and gain > 0:
         book.metric("next_first_cny", where[0][1], "CNY", method="solved_again")
         values = {"step": "next_step_cny", "gain": "next_step_users", "name": {"bilingual": dict(where[0][0])}}
@@ -656,11 +658,15 @@ def review_page(book: Any, found: Any) -> Text:
         *({"name": name, "head": f"budget.head.{name}"} for name in ("was", "won", "simple", "best", "weak")),
         {"name": "because", "head": "budget.head.why", "weight": 1.5},
     ]
+    low, high = found.over_simple_interval.low, found.over_simple_interval.high
+    side = "above" if low > 0 else "below" if high < 0 else "alike"
     title = book.text(f"budget.title.review_{found.decision}", gain="review_gain", chance="review_chance")
     book.page(
         "budget_review", layout="table", section=_SECTION, title=title, subtitle=book.text("budget.subtitle.review"),
         table={"id": "review", "columns": columns}, source=book.text("budget.source_tables"),
-        reading=book.text("budget.reading.review", over="review_over", low="review_over_low", high="review_over_high"),
+        reading=book.text(
+            f"budget.reading.review_{side}", over="review_over", low="review_over_low", high="review_over_high"
+        ),
     )  # fmt: skip
     return title
 
