@@ -295,6 +295,24 @@ class Aggregates:
         return self.columns.index(column)
 
 
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Sums by arm and group.
+
+    Attributes:
+        arms: labels, the control first.
+        groups: labels of the groups, one tuple a group in order; (()) when there are none.
+        people: (A, G) rows.
+        of: family of columns, in the order asked for -> its Aggregates, (A, G); a row counts for a family when it
+            has every column of it.
+    """
+
+    arms: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+    people: np.ndarray
+    of: Mapping[tuple[str, ...], Aggregates]
+
+
 def _matrix(guard: Guard, columns: Mapping[str, object]) -> np.ndarray:
     """(K, N) floats; infinite values and text are refused, NaN is not."""
     if not columns:

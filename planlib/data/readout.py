@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planlib.core.aggregates import Aggregates
+from planlib.core.aggregates import Aggregates, Families
 from planlib.core.errors import InputError, Problem
 from planlib.core.guards import Guard
 from planlib.data.engine import Engine, connect, literal
@@ -41,24 +41,6 @@ class Place:
 
     shift: float
     decimals: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Families:
-    """Sums by arm and group.
-
-    Attributes:
-        arms: labels, the control first.
-        groups: labels of the groups, one tuple a group in order; (()) when there are none.
-        people: (A, G) rows.
-        of: family of columns, in the order asked for -> its Aggregates, (A, G); a row counts for a family when it
-            has every column of it.
-    """
-
-    arms: tuple[str, ...]
-    groups: tuple[tuple[str, ...], ...]
-    people: np.ndarray
-    of: Mapping[tuple[str, ...], Aggregates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +142,42 @@ class People:
         for column in dict.fromkeys([variant, *by, *(name for family in wanted for name in family)]):
             guard.choice("column", column, self.types)
         guard.done()
-        for name in dict.fromkeys(name for family in wanted for name in family):
-            if not (_WHOLE.match(self.types[name]) or _REAL.match(self.types[name])):
-                guard.add("not_number", name, self._some_text(name))
-        guard.done()
+        self._numbers(list(dict.fromkeys(name for family in wanted for name in family)))
         places = self._places(list(dict.fromkeys(name for family in wanted for name in family)))
         found = self._summed(variant, wanted, places, by)
         arms, groups = self._labels(found, control, variant, len(by))
         shift = {name: place.shift for name, place in places.items()}
         return _families(found, wanted, shift, arms, groups, len(by))
+
+    def spans(self, columns: Sequence[str]) -> dict[str, tuple[float, float, bool] | None]:
+        """Return lowest and highest value of each column, and whether it holds only 0 and 1; None without a value.
+
+        Raises:
+            InputError: an unknown column, text, or an infinite value.
+        """
+        self._need(*columns)
+        self._numbers(columns)
+        values = {name: _value(name, self.types[name]) for name in columns}
+        parts = ", ".join(
+            f"MIN({v}), MAX({v}), MIN(CASE WHEN {v} NOT IN (0, 1) THEN 0 ELSE 1 END)" for v in values.values()
+        )
+        row = self._db.execute(f"SELECT {parts} FROM {TABLE}").fetchone()
+        found, guard = {}, Guard()
+        for at, name in enumerate(columns):
+            low, high, binary = row[3 * at : 3 * at + 3]
+            found[name] = None if low is None else (float(low), float(high), bool(binary))
+            if low is not None:
+                guard.numbers(name, [float(low), float(high)])
+        guard.done()
+        return found
+
+    def need_dates(self, column: str) -> None:
+        """Raise InputError unless a column holds dates or times."""
+        self._need(column)
+        if not self.types[column].startswith(("DATE", "TIMESTAMP")):
+            guard = Guard()
+            guard.add("date", column, self.types[column], form="2027-01-31")
+            guard.done()
 
     def identity(self, unit: str, variant: str) -> Identity:
         """Count rows, people, and people who have several rows or several arms."""
@@ -190,7 +199,8 @@ class People:
         """
         self._need(variant, dimension, *([only] if only else []))
         counts: dict[str, list[int]] = {}
-        for arm, label, people in self._db.execute(breakdown_text(variant, dimension, only=only)).fetchall():
+        text = breakdown_text(variant, dimension, self.types, only=only)
+        for arm, label, people in self._db.execute(text).fetchall():
             row = counts.setdefault(label or "", [0] * len(arms))
             if arm in arms:
                 row[list(arms).index(arm)] += int(people)
@@ -234,6 +244,13 @@ class People:
         guard = Guard()
         for column in columns:
             guard.choice("column", column, self.types)
+        guard.done()
+
+    def _numbers(self, columns: Sequence[str]) -> None:
+        guard = Guard()
+        for name in columns:
+            if not (_WHOLE.match(self.types[name]) or _REAL.match(self.types[name])):
+                guard.add("not_number", name, self._some_text(name))
         guard.done()
 
     def _some_text(self, column: str) -> str:
@@ -311,7 +328,7 @@ def moments_text(
     (True, True)
     """
     inner = [f"CAST({_quoted(variant)} AS VARCHAR) AS arm"]
-    inner += [f"CAST({_quoted(name)} AS VARCHAR) AS b{at}" for at, name in enumerate(by)]
+    inner += [f"{_label(name, types[name])} AS b{at}" for at, name in enumerate(by)]
     outer = ["arm", *(f"b{at}" for at in range(len(by))), "COUNT(*) AS people"]
     for f, family in enumerate(families):
         whole = all(_WHOLE.match(types[name]) for name in family)
@@ -349,11 +366,11 @@ def two_arms_text(unit: str, variant: str) -> str:
     )
 
 
-def breakdown_text(variant: str, dimension: str, *, only: str | None = None) -> str:
-    """Return the SQL text that counts people by arm and label."""
+def breakdown_text(variant: str, dimension: str, types: Mapping[str, str], *, only: str | None = None) -> str:
+    """Return the SQL text that counts people by arm and label; a time counts by its day."""
     where = f"WHERE CAST({_quoted(only)} AS INTEGER) = 1\n" if only else ""
     return (
-        f"SELECT CAST({_quoted(variant)} AS VARCHAR) AS arm, CAST({_quoted(dimension)} AS VARCHAR) AS label,\n"
+        f"SELECT CAST({_quoted(variant)} AS VARCHAR) AS arm, {_label(dimension, types[dimension])} AS label,\n"
         "  COUNT(*) AS people\n"
         f"FROM {TABLE}\n{where}GROUP BY 1, 2\nORDER BY 1, 2"
     )
@@ -414,6 +431,12 @@ def _families(
             shift=shift,
         )
     return Families(arms, groups, people, of)
+
+
+def _label(column: str, kind: str) -> str:
+    """A column as text; a time as its day."""
+    name = _quoted(column)
+    return f"CAST(CAST({name} AS DATE) AS VARCHAR)" if kind.startswith("TIMESTAMP") else f"CAST({name} AS VARCHAR)"
 
 
 def _value(column: str, kind: str) -> str:

@@ -22,7 +22,7 @@ SAVED = {
     "spread_evenly": "back_to_list",
     "unknown": "restart",
 }
-BLOCKING = ("srm", "in_two_arms", "outcome_before_exposure", "shares_changed")
+BLOCKING = ("srm", "in_two_arms", "double_rows", "outcome_before_exposure", "shares_changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,7 @@ def faults_of(
     mismatch: Mismatch | None,
     *,
     in_two_arms: int = 0,
+    double_rows: int = 0,
     outcome_before_exposure: int = 0,
     shares_changed: bool = False,
 ) -> tuple[str, ...]:
@@ -196,12 +197,14 @@ def faults_of(
     Args:
         mismatch: of `explain_mismatch`; None when it was not tested.
         in_two_arms: people who are in several arms.
+        double_rows: people who have several rows in one arm, which count several times.
         outcome_before_exposure: people whose outcome precedes their exposure.
         shares_changed: whether the planned shares were changed on the way.
     """
     found = {
         "srm": mismatch is not None and mismatch.alarm,
         "in_two_arms": in_two_arms > 0,
+        "double_rows": double_rows > 0,
         "outcome_before_exposure": outcome_before_exposure > 0,
         "shares_changed": shares_changed,
     }
