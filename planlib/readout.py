@@ -9,7 +9,7 @@ from planlib.core.aggregates import Families
 from planlib.core.guards import Guard
 from planlib.data.engine import Engine
 from planlib.data.readout import People
-from planlib.experiments.trial import Question, ReadOut, check_question, columns_of, health_of, judge
+from planlib.experiments.trial import Question, ReadOut, check_question, columns_of, covariates_of, health_of, judge
 
 ROUNDED = 0.005  # by which planned shares may miss 1 because a table rounds them
 TRIAL = {"variant": "variant", "unit": "unit", "date": "day", "share_column": "ratio_planned"}
@@ -27,7 +27,8 @@ def read_out_trial(engine: Engine, experiment: str, question: Question) -> ReadO
     The columns of its table are `unit`, `variant`, `block`, `day`, `ratio_planned` and one a metric; `TRIAL` has
     those that every question about it needs.
     """
-    return read_out(People.of_trial(engine, experiment), question)
+    with People.of_trial(engine, experiment) as people:
+        return read_out(people, question)
 
 
 def read_out(people: People, question: Question) -> ReadOut:
@@ -42,21 +43,22 @@ def read_out(people: People, question: Question) -> ReadOut:
             rows, at least two arms, the control, planned shares that sum to 1.
     """
     check_question(question)
-    families = columns_of(question)
+    left_out = sum(people.leave_out(column, [label]) for column, label in question.leave_out)
+    families, filled = columns_of(question), covariates_of(question)
     spans = people.spans(list(dict.fromkeys(name for family in families for name in family)))
     kinds = _kinds(question, spans)
     if question.date is not None:
         people.need_dates(question.date)
-    primary = [question.primary.family]
-    segments = {
-        name: people.families(question.variant, question.control, primary, by=[name]) for name in question.segments
-    }
-    whole = people.families(question.variant, question.control, families)
-    days = None
-    if question.date is not None:
-        days = people.families(question.variant, question.control, primary, by=[question.date])
-    dimensions = dict.fromkeys((*question.segments, *question.dimensions, *question.after_assignment))
-    breakdowns = {name: people.breakdown(question.variant, whole.arms, name) for name in dimensions}
+
+    def summed(wanted: Sequence[tuple[str, ...]], *by: str) -> Families:
+        return people.families(question.variant, question.control, wanted, by=by, filled=filled)
+
+    whole = summed(families)
+    segments = {name: summed([question.primary.family], name) for name in question.segments}
+    days = None if question.date is None else summed([question.primary.family], question.date)
+    breakdowns = {name: _by_label(found) for name, found in segments.items()}
+    for name in dict.fromkeys((*question.dimensions, *question.after_assignment)):
+        breakdowns.setdefault(name, people.breakdown(question.variant, whole.arms, name))
     if days is not None:
         breakdowns[question.date] = _by_label(days)
     reached = None
@@ -82,6 +84,7 @@ def read_out(people: People, question: Question) -> ReadOut:
         double_rows=0 if counted is None else counted.double_rows,
         in_two_arms=0 if counted is None else counted.in_two_arms,
         outcome_before_exposure=before,
+        left_out=left_out,
     )
     return judge(question, kinds, whole, health, segments=segments, days=days)
 

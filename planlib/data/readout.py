@@ -65,6 +65,9 @@ class People:
     def __init__(self, db: DuckDBPyConnection, name: str, folder: TemporaryDirectory | None = None):
         self._db = db
         self._folder = folder
+        named = "SELECT COUNT(*) FROM duckdb_views() WHERE view_name = ?"
+        self._kind = "VIEW" if db.execute(named, [TABLE]).fetchone()[0] else "TABLE"
+        self._left_out = 0
         self.name = name
         described = db.execute(f"DESCRIBE {TABLE}").fetchall()
         self.types = {row[0]: str(row[1]) for row in described}
@@ -90,9 +93,7 @@ class People:
         try:
             if reader == "read_csv":  # read once, then by column; casts in a text would reach into the CSV reader
                 folder = TemporaryDirectory(prefix="planlib_readout_")
-                packed = Path(folder.name) / "people.parquet"
-                db.execute(f"COPY (SELECT * FROM read_csv({literal(file)})) TO {literal(packed)} (FORMAT parquet)")
-                file = packed
+                file = _packed(db, file, Path(folder.name) / "people.parquet")
             db.execute(f"CREATE VIEW {TABLE} AS SELECT * FROM read_parquet({literal(file)})")
         except duckdb.Error as error:
             raise InputError(Problem("data_unreadable", file=str(path), given=str(error).splitlines()[0])) from error
@@ -122,7 +123,13 @@ class People:
         return cls(db, experiment)
 
     def families(
-        self, variant: str, control: object, families: Sequence[Sequence[str]], *, by: Sequence[str] = ()
+        self,
+        variant: str,
+        control: object,
+        families: Sequence[Sequence[str]],
+        *,
+        by: Sequence[str] = (),
+        filled: Sequence[str] = (),
     ) -> Families:
         """Sum up columns by arm, and by groups within.
 
@@ -132,6 +139,8 @@ class People:
             families: columns that belong together: ("paid",), ("paid", "sessions") for a ratio, ("paid", "before")
                 for CUPED.
             by: columns whose labels make the groups.
+            filled: covariates, whose missing values count as one constant beside other columns, so that nobody is
+                lost for want of a past.
 
         Raises:
             InputError: an unknown or text column, an infinite value, no rows, a row without an arm, one arm, an
@@ -144,7 +153,7 @@ class People:
         guard.done()
         self._numbers(list(dict.fromkeys(name for family in wanted for name in family)))
         places = self._places(list(dict.fromkeys(name for family in wanted for name in family)))
-        found = self._summed(variant, wanted, places, by)
+        found = self._summed(variant, wanted, places, by, filled)
         arms, groups = self._labels(found, control, variant, len(by))
         shift = {name: place.shift for name, place in places.items()}
         return _families(found, wanted, shift, arms, groups, len(by))
@@ -228,6 +237,19 @@ class People:
         text = f"SELECT COUNT(*) FROM {TABLE} WHERE {_quoted(outcome)} < {_quoted(exposed)}"
         return int(self._db.execute(text).fetchone()[0])
 
+    def leave_out(self, column: str, labels: Sequence[str]) -> int:
+        """Take people of some labels of a column out of the table, in all arms; return how many they were."""
+        self._need(column)
+        listed = ", ".join(literal(label) for label in labels)
+        gone = f"COALESCE({_label(column, self.types[column])}, '') IN ({listed})"
+        count = int(self._db.execute(f"SELECT COUNT(*) FROM {TABLE} WHERE {gone}").fetchone()[0])
+        self._left_out += 1
+        before = f"{TABLE}_{self._left_out}"
+        self._db.execute(f"ALTER {self._kind} {TABLE} RENAME TO {before}")
+        self._db.execute(f"CREATE TEMPORARY VIEW {TABLE} AS SELECT * FROM {before} WHERE NOT {gone}")
+        self._kind = "VIEW"
+        return count
+
     def close(self) -> None:
         """Let go of the table."""
         self._db.close()
@@ -269,17 +291,22 @@ class People:
         return {name: _place(self.types[name], *row[3 * at : 3 * at + 3]) for at, name in enumerate(columns)}
 
     def _summed(
-        self, variant: str, families: Sequence[tuple[str, ...]], places: Mapping[str, Place], by: Sequence[str]
+        self,
+        variant: str,
+        families: Sequence[tuple[str, ...]],
+        places: Mapping[str, Place],
+        by: Sequence[str],
+        filled: Sequence[str],
     ) -> list[dict[str, Any]]:
         import duckdb
 
         try:
-            return self._run(moments_text(variant, families, places, by, self.types))
+            return self._run(moments_text(variant, families, places, by, self.types, filled=filled))
         except (duckdb.OutOfRangeException, duckdb.ConversionException):  # later rows lie far from the first
             threads = self._db.execute("SELECT current_setting('threads')").fetchone()[0]
             self._db.execute("SET threads = 1")
             try:
-                return self._run(moments_text(variant, families, places, by, self.types, exact=False))
+                return self._run(moments_text(variant, families, places, by, self.types, filled=filled, exact=False))
             finally:
                 self._db.execute(f"SET threads = {threads}")
 
@@ -306,6 +333,18 @@ class People:
         return (name, *(label for label in present if label != name)), tuple(groups)
 
 
+def _packed(db: DuckDBPyConnection, file: Path, packed: Path) -> Path:
+    """Turn a CSV file into Parquet; where the first rows mislead about a column's type, all rows settle it."""
+    import duckdb
+
+    text = "COPY (SELECT * FROM read_csv({}{})) TO {} (FORMAT parquet)"
+    try:
+        db.execute(text.format(literal(file), "", literal(packed)))
+    except (duckdb.InvalidInputException, duckdb.ConversionException):
+        db.execute(text.format(literal(file), ", sample_size = -1", literal(packed)))
+    return packed
+
+
 def moments_text(
     variant: str,
     families: Sequence[Sequence[str]],
@@ -313,12 +352,13 @@ def moments_text(
     by: Sequence[str],
     types: Mapping[str, str],
     *,
+    filled: Sequence[str] = (),
     exact: bool = True,
 ) -> str:
     """Return the SQL text that sums up families of columns by arm and group.
 
     Args:
-        variant, families, by: as `People.families`.
+        variant, families, by, filled: as `People.families`.
         places: column -> what is taken off each value, and decimals to keep.
         types: column -> its SQL type.
         exact: whether to add up whole numbers and decimals; else floating-point numbers.
@@ -334,7 +374,13 @@ def moments_text(
         whole = all(_WHOLE.match(types[name]) for name in family)
         for i, name in enumerate(family):
             moved = _moved(name, types[name], places[name], whole=whole, exact=exact)
-            others = [f"{_value(other, types[other])} IS NOT NULL" for j, other in enumerate(family) if j != i]
+            if len(family) > 1 and name in filled:
+                moved = f"COALESCE({moved}, 0)"
+            others = [
+                f"{_value(other, types[other])} IS NOT NULL"
+                for j, other in enumerate(family)
+                if j != i and other not in filled
+            ]
             if others:
                 moved = f"CASE WHEN {' AND '.join(others)} THEN {moved} END"
             inner.append(f"{moved} AS x{f}_{i}")

@@ -102,6 +102,7 @@ class Question:
         date: column of the day of assignment (or of a time, of which the day counts).
         shares: label -> planned share, that sum to 1; None with `share_column`, or when equal shares are assumed.
         share_column: column that holds the planned share of each row's arm.
+        leave_out: (column, label) of people who are left out in all arms, as the remedy of some mismatches asks.
         delivered: column that is 1 or true for people whom the treatment reached.
         exposed_at, outcome_at: columns of two times, of which the second must not come first.
         alpha: level of the primary metric over all treatments and looks.
@@ -126,6 +127,7 @@ class Question:
     date: str | None = None
     shares: Mapping[str, float] | None = None
     share_column: str | None = None
+    leave_out: tuple[tuple[str, str], ...] = ()
     delivered: str | None = None
     exposed_at: str | None = None
     outcome_at: str | None = None
@@ -174,6 +176,7 @@ class Health:
         in_two_arms: people in several arms.
         outcome_before_exposure: people whose outcome is dated before.
         missing: column -> (A,) rows without a value.
+        left_out: rows left out in all arms, as asked.
         balance: of each covariate and treatment.
         faults: ids after which nothing may be read out.
     """
@@ -189,6 +192,7 @@ class Health:
     in_two_arms: int
     outcome_before_exposure: int
     missing: Mapping[str, tuple[int, ...]]
+    left_out: int
     balance: tuple[Balance, ...]
     faults: tuple[str, ...]
 
@@ -468,6 +472,7 @@ def health_of(
     double_rows: int = 0,
     in_two_arms: int = 0,
     outcome_before_exposure: int = 0,
+    left_out: int = 0,
 ) -> Health:
     """Judge an assignment.
 
@@ -478,7 +483,7 @@ def health_of(
         shares: (A,) planned, that sum to 1; None to assume equal ones.
         shares_changed: an arm has two planned shares.
         reached: as `breakdowns`, of the people whom the treatment reached; None when no column says it.
-        people, double_rows, in_two_arms, outcome_before_exposure: as counted.
+        people, double_rows, in_two_arms, outcome_before_exposure, left_out: as counted.
 
     Raises:
         InputError: shares that do not sum to 1, or as `explain_mismatch`.
@@ -505,13 +510,22 @@ def health_of(
         mismatch, in_two_arms=in_two_arms, double_rows=double_rows, outcome_before_exposure=outcome_before_exposure,
         shares_changed=shares_changed,
     )  # fmt: skip
-    covariates = dict.fromkeys(
-        name for metric in question.metrics for name in (metric.covariate, metric.covariate_denominator) if name
-    )
     return Health(
-        mismatch, tuple(planned), shares is None, shares_changed, of_reached, int(whole.people.sum()), people,
-        double_rows, in_two_arms, outcome_before_exposure, missing, balance_of(list(covariates), whole), faults,
-    )  # fmt: skip
+        mismatch=mismatch,
+        shares=tuple(planned),
+        shares_assumed=shares is None,
+        shares_changed=shares_changed,
+        reached=of_reached,
+        rows=int(whole.people.sum()),
+        people=people,
+        double_rows=double_rows,
+        in_two_arms=in_two_arms,
+        outcome_before_exposure=outcome_before_exposure,
+        missing=missing,
+        left_out=left_out,
+        balance=balance_of(covariates_of(question), whole),
+        faults=faults,
+    )
 
 
 def columns_of(question: Question) -> tuple[tuple[str, ...], ...]:
@@ -520,6 +534,14 @@ def columns_of(question: Question) -> tuple[tuple[str, ...], ...]:
     families = dict.fromkeys(metric.family for metric in metrics)
     alone = dict.fromkeys((name,) for family in families for name in family)
     return tuple({**families, **alone})
+
+
+def covariates_of(question: Question) -> tuple[str, ...]:
+    """Return the columns that were known before the test and are no outcome of it."""
+    metrics = (*question.metrics, *(one.metric for one in question.guardrails))
+    outcomes = {name for metric in metrics for name in metric.plain}
+    before = (name for metric in metrics for name in (metric.covariate, metric.covariate_denominator) if name)
+    return tuple(dict.fromkeys(name for name in before if name not in outcomes))
 
 
 def balance_of(covariates: Sequence[str], whole: Families) -> tuple[Balance, ...]:
