@@ -248,3 +248,35 @@ def test_scenario_of_p_names_the_base_of_its_purposes():
 def test_seeds_are_the_first_day_of_the_plan(w, p):
     for plan in (w, p):
         assert dt.date.fromisoformat(f"{plan.start}-01").strftime("%Y%m%d") == str(plan.seed)
+
+
+# ---- experiments
+
+
+@pytest.mark.parametrize("name", ["wechat_platform", "private_domain_2026", "sample_brand"])
+def test_every_test_watches_exits_and_complaints(name):
+    tests = load_plan(PARAMS / f"{name}.yaml").experiments
+    for test in tests:
+        watched = {test.primary, *(guardrail.metric for guardrail in test.guardrails)}
+        assert watched & {"opt_out_rate", "group_exit_rate"} and "complaint_rate" in watched, test.id
+
+
+def test_the_kinds_of_tests_ship(w, p):
+    sample = load_plan(PARAMS / "sample_brand.yaml")
+    assert {"welcome_coupon", "activation_outreach", "coupon_size", "member_price", "push_frequency"} <= {
+        test.id for test in w.experiments
+    }
+    assert {"segment_strategy", "content_type", "send_time"} <= {test.id for test in p.experiments}
+    assert {"content_type", "send_time", "layered_strategy"} <= {test.id for test in sample.experiments}
+
+
+def test_a_test_of_prices_waits_for_a_review(w):
+    assert [test.id for test in w.experiments if test.review] == ["member_price"]
+
+
+def test_what_a_test_is_worth_rests_on_assumptions_that_say_so(w, p):
+    for test in (*w.experiments, *p.experiments):
+        for name in ("effect_sd", "gmv_share", "cost", "correlation", "traffic_four_weeks"):
+            found = getattr(test, name)
+            assert found is None or (found.source == "assumption" and found.why), (test.id, name)
+        assert test.effect_sd and test.gmv_share, test.id
