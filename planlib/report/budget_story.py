@@ -391,10 +391,15 @@ def swings_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record the page on what the result hangs on."""
     first = {"bilingual": {loc: rows[0][f"assumption_{loc}"] for loc in LOCALES}}
     book.metric("swing_first", rows[0]["width"], "users", method="solved_again")
+    lost = [end for end in ("low", "high") if np.isnan(rows[0][f"at_{end}"])]
+    if lost:
+        book.metric("swing_lost_at", rows[0][f"{lost[0]}_input"], rows[0]["unit"], method="solved_again")
+        title = book.text("budget.title.swings_lost", name=first, given="swing_lost_at")
+    else:
+        title = book.text("budget.title.swings", name=first, width="swing_first")
     book.page(
         "budget_swings", layout="chart", section=_SECTION, chart="swings",
-        title=book.text("budget.title.swings", name=first, width="swing_first"),
-        subtitle=book.text("budget.subtitle.swings"), reading=book.text("budget.reading.swings"),
+        title=title, subtitle=book.text("budget.subtitle.swings"), reading=book.text("budget.reading.swings"),
         source=book.text(_SOURCE),
     )  # fmt: skip
 

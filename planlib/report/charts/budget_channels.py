@@ -331,16 +331,18 @@ def swings(bars: Sequence[SwingBar], centre: float, words: Words) -> Figure:
         b.write(ax, x, len(bars) - 0.5, shown, size=8.5, ha="center", dy=-12, tick=True)
     b.write_at(ax, 1.0, 0.0, scale.unit, size=8.5, colour=b.INK3, ha="right", dy=-26, tick=True)
     for row, bar in enumerate(bars):
-        pair = sorted(
-            ((np.nan_to_num(bar.at_low, nan=low), bar.low_input), (np.nan_to_num(bar.at_high, nan=low), bar.high_input))
-        )
-        for (reached, _), colour in zip(pair, (b.RED, b.TEAL), strict=True):
-            ax.barh(row, reached - centre, left=centre, height=0.52, color=colour, zorder=3)
+        pair = sorted((np.nan_to_num(at, nan=low), given, bool(np.isnan(at))) for at, given in (
+            (bar.at_low, bar.low_input), (bar.at_high, bar.high_input)))  # fmt: skip
+        for (reached, _, none), colour in zip(pair, (b.RED, b.TEAL), strict=True):
+            fill = {"facecolor": "none", "edgecolor": colour, "linestyle": "--", "linewidth": 1.2} if none else {"color": colour}
+            ax.barh(row, reached - centre, left=centre, height=0.52, zorder=3, **fill)
         b.write(
             ax, ax.get_xlim()[0], row, words.pick(bar.name), size=9.5, weight="Medium", colour=b.INK, dx=-names - edge
         )
-        (below, low_input), (above, high_input) = pair
-        b.write(ax, min(below, centre), row, words.number(low_input, bar.unit), size=8.5, ha="right", dx=-4)
+        (below, low_input, none), (above, high_input, _) = pair
+        worse = words.number(low_input, bar.unit)
+        worse = words.text("budget.charts.no_budget", given=worse) if none else worse
+        b.write(ax, min(below, centre), row, worse, size=8.5, ha="right", dx=-4)
         b.write(ax, max(above, centre), row, words.number(high_input, bar.unit), size=8.5, dx=4)
     b.segment(ax, [centre] * 2, [-0.5, len(bars) - 0.5], colour=b.INK, width=1.2, zorder=6)
     shown = words.text("budget.charts.centre", users=words.number(centre, "users"))
