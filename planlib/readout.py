@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from planlib.core.aggregates import Families
+from planlib.core.errors import InputError
 from planlib.core.guards import Guard
 from planlib.data.engine import Engine
 from planlib.data.readout import People
 from planlib.experiments.trial import Question, ReadOut, check_question, columns_of, covariates_of, health_of, judge
 
 ROUNDED = 0.005  # by which planned shares may miss 1 because a table rounds them
-TRIAL = {"variant": "variant", "unit": "unit", "date": "day", "share_column": "ratio_planned"}
+TRIAL = {
+    "variant": "variant",
+    "unit": "unit",
+    "date": "day",
+    "share_column": "ratio_planned",
+    "exposed_at": "assigned_at",
+    "outcome_at": "first_outcome_at",
+}
 
 
 def read_out_file(path: str | Path, question: Question, *, threads: int | None = None) -> ReadOut:
     """Read a test out of a CSV or Parquet file with a row for each person; args as `read_out`."""
-    with People.of_file(path, threads=threads) as people:
-        return read_out(people, question)
+    try:
+        with People.of_file(path, threads=threads) as people:
+            return read_out(people, question)
+    except InputError as error:
+        raise InputError(*(replace(one, file=one.file or str(path)) for one in error.problems)) from error
 
 
 def read_out_trial(engine: Engine, experiment: str, question: Question) -> ReadOut:
     """Read an experiment of the tidy tables out, by assignment; args as `read_out`.
 
-    The columns of its table are `unit`, `variant`, `block`, `day`, `ratio_planned` and one a metric; `TRIAL` has
-    those that every question about it needs.
+    Its table has the columns of `People.of_trial`; `TRIAL` names those that every question about it needs.
     """
-    with People.of_trial(engine, experiment) as people:
+    with People.of_trial(engine, experiment, covariates=covariates_of(question)) as people:
         return read_out(people, question)
 
 

@@ -100,11 +100,11 @@ class People:
         return cls(db, str(path), folder)
 
     @classmethod
-    def of_trial(cls, engine: Engine, experiment: str) -> People:
+    def of_trial(cls, engine: Engine, experiment: str, *, covariates: Sequence[str] = ()) -> People:
         """Take an experiment from the tidy tables, by assignment: everybody assigned counts, whatever was sent.
 
-        Columns: unit, variant, block, day (of assignment), ratio_planned, and one a metric, NULL where nobody
-        measured it.
+        Columns: unit, variant, block, day (of assignment), ratio_planned, assigned_at, first_outcome_at (without
+        the covariates), and one a metric, NULL where nobody measured it.
 
         Raises:
             InputError: the tables hold no such experiment.
@@ -118,7 +118,7 @@ class People:
             choice = ", ".join(row["exp_id"] for row in there)
             raise InputError(Problem("choice", field="experiment", given=experiment, values={"choice": choice}))
         db = engine.cursor()
-        text = trial_text(experiment, [row["metric"] for row in metrics])
+        text = trial_text(experiment, [row["metric"] for row in metrics], covariates)
         db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {TABLE} AS {text}")
         return cls(db, experiment)
 
@@ -431,8 +431,11 @@ def planned_text(variant: str, share: str) -> str:
     )
 
 
-def trial_text(experiment: str, metrics: Sequence[str]) -> str:
+def trial_text(experiment: str, metrics: Sequence[str], covariates: Sequence[str] = ()) -> str:
     """Return the SQL text that lays an experiment's assignments and outcomes out, one row a person."""
+    outcome = 'o."at"'
+    if covariates:
+        outcome = f"CASE WHEN o.metric NOT IN ({', '.join(map(literal, covariates))}) THEN {outcome} END"
     sums = [f"  SUM(CASE WHEN o.metric = {literal(name)} THEN o.value END) AS {_quoted(name)}" for name in metrics]
     head = [
         "  a.unit_hid AS unit",
@@ -440,6 +443,8 @@ def trial_text(experiment: str, metrics: Sequence[str]) -> str:
         "  a.block AS block",
         "  CAST(a.assigned_at AS DATE) AS day",
         "  a.ratio_planned AS ratio_planned",
+        "  a.assigned_at AS assigned_at",
+        f"  MIN({outcome}) AS first_outcome_at",
     ]
     return (
         "SELECT\n" + ",\n".join(head + sums) + "\nFROM assignments a\n"

@@ -330,13 +330,17 @@ def _never_in(labels: Mapping[str, Sequence[int]], short: int) -> str | None:
     return None
 
 
+def guardrail_state(found: Result) -> str:
+    """Return cleared (within its margin), broken (a loss beyond it is shown) or open, of a test of non-inferiority."""
+    if found.detail.get("passed"):
+        return "cleared"
+    margin = found.detail.get("margin", 0.0)
+    if found.interval is not None and (found.interval.high < margin <= 0 or found.interval.low > margin > 0):
+        return "broken"
+    return "open"
+
+
 def _guardrails(guardrails: Mapping[str, Result]) -> tuple[list[str], list[str]]:
     """Those whose loss beyond the margin is shown, and those that are not cleared."""
-    broken, open_ones = [], []
-    for name, found in guardrails.items():
-        margin = found.detail.get("margin", 0.0)
-        if found.interval is not None and (found.interval.high < margin <= 0 or found.interval.low > margin > 0):
-            broken.append(name)
-        elif not found.detail.get("passed"):
-            open_ones.append(name)
-    return broken, open_ones
+    states = {name: guardrail_state(found) for name, found in guardrails.items()}
+    return tuple([name for name, state in states.items() if state == wanted] for wanted in ("broken", "open"))
