@@ -334,7 +334,9 @@ def swings(bars: Sequence[SwingBar], centre: float, words: Words) -> Figure:
         pair = sorted((np.nan_to_num(at, nan=low), given, bool(np.isnan(at))) for at, given in (
             (bar.at_low, bar.low_input), (bar.at_high, bar.high_input)))  # fmt: skip
         for (reached, _, none), colour in zip(pair, (b.RED, b.TEAL), strict=True):
-            fill = {"facecolor": "none", "edgecolor": colour, "linestyle": "--", "linewidth": 1.2} if none else {"color": colour}
+            fill = {"color": colour}
+            if none:
+                fill = {"facecolor": "none", "edgecolor": colour, "linestyle": "--", "linewidth": 1.2}
             ax.barh(row, reached - centre, left=centre, height=0.52, zorder=3, **fill)
         b.write(
             ax, ax.get_xlim()[0], row, words.pick(bar.name), size=9.5, weight="Medium", colour=b.INK, dx=-names - edge
