@@ -127,9 +127,9 @@ def _bounds(low: float | None, high: float | None) -> tuple[str, dict[str, objec
 
 
 def _month_problems(tree: Node) -> Iterator[Problem]:
-    """Months that lie behind the plan's last one."""
+    """Months that lie behind the plan's last one; a plan without months is one mistake, not one a month."""
     months = tree.find(("plan", "months"))
-    if months is None or not isinstance(months.value, int):
+    if months is None or not isinstance(months.value, int) or months.value < 1:
         return
     for path, node in tree.walk():
         of_a_line = path[:1] == ("budget",) and path[1:2] in (("fixed",), ("actual",)) and path[-1] == "month"
@@ -165,8 +165,9 @@ def _ladder_problems(tree: Node) -> Iterator[Problem]:
         if name not in known:
             yield _problem("unknown_ref", path, node, name, choice=", ".join(sorted(known)) or "—")
     for path, node, name in _matches(tree, "ladders.*.rungs.key"):
-        if months is not None and isinstance(months.value, int) and str(name).isdigit() and int(name) > months.value:
-            yield _problem("month_range", path, node, int(name), high=months.value)
+        last = months.value if months is not None and isinstance(months.value, int) and months.value > 0 else None
+        if last is not None and str(name).isdigit() and int(name) > last:
+            yield _problem("month_range", path, node, int(name), high=last)
 
 
 def _organisation_problems(tree: Node) -> Iterator[Problem]:

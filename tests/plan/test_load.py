@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import get_args
@@ -233,6 +234,12 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(folder):
         ("schedule.stages[1].months[1]", "month_range"),
         ("team.roles.content.people", "low_above_high"),
     ])  # fmt: skip
+
+
+def test_an_empty_horizon_is_one_mistake(folder):
+    """Not one more for every month that lies behind month 0."""
+    write("plan.yaml", re.sub(r"(?m)^  months: \d+", "  months: 0", MINIMAL))
+    assert [entry[1:] for entry in told("plan.yaml")] == [("plan.months", "at_least")]
 
 
 def test_missing_sections_are_all_named(folder):
