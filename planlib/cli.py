@@ -279,6 +279,23 @@ def adopt(
     _end(w, "check_next", plan=plan)
 
 
+@app.command(epilog="Example 示例: planlib register params/wechat_platform.yaml welcome_coupon")
+def register(
+    plan: PlanFile,
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="id of a test 实验编号", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", help="why it changes, or who approved it 理由")] = "",
+    owner: Annotated[str | None, typer.Option("--owner", help="who decides; else the test's owner 负责人")] = None,
+    locale: Locale = None,
+) -> None:
+    """Register a test's design before anybody is assigned. 登记实验设计。"""
+    w = _words(locale)
+    from planlib.workbook.trials import register_experiment
+
+    today = dt.datetime.now().astimezone().date()
+    register_experiment(plan, experiment, w, reason=reason, owner=owner, day=today, write=_print)
+    _end(w, "register_next", plan=plan, experiment=experiment)
+
+
 @app.command(epilog="Example 示例: planlib sample --customers 20000 --seed 7")
 def sample(
     customers: Annotated[int, typer.Option("--customers", metavar="N", help="contacts it ever had 客户数")] = 20_000,
@@ -308,6 +325,89 @@ def load(
 
     status = load_data(data_root(plan, data), w, _print)
     _end(w, "load_next" if status == 0 else "load_next_aside")
+    raise typer.Exit(status)
+
+
+@app.command(
+    epilog="Example 示例: planlib readout test.csv --variant arm --control old --metric bought --unit user_id"
+)
+def readout(
+    file: Annotated[str, typer.Argument(help="CSV or Parquet, a row for each person 每人一行", show_default=False)],
+    variant: Annotated[str, typer.Option("--variant", metavar="COL", help="column of the arm 分组列")],
+    control: Annotated[str, typer.Option("--control", metavar="VALUE", help="its label of the control 对照组的取值")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="COL", help="the first decides 指标，首个为主")
+    ] = None,
+    ratios: Annotated[
+        list[str] | None, typer.Option("--ratio", metavar="NUM/DEN", help="ratio of two sums 比率指标")
+    ] = None,
+    falling: Annotated[
+        list[str] | None, typer.Option("--lower", metavar="METRIC", help="lower is better 越低越好的指标")
+    ] = None,
+    covariates: Annotated[
+        list[str] | None, typer.Option("--covariate", metavar="COL", help="known before; NUM/DEN for ratios 协变量")
+    ] = None,
+    guardrails: Annotated[
+        list[str] | None,
+        typer.Option("--guardrail", metavar="COL=LIMIT", help="+0.01 may rise so far, -0.01 fall 护栏与容忍值"),
+    ] = None,
+    unit: Annotated[str | None, typer.Option("--unit", metavar="COL", help="id of the person 用户标识列")] = None,
+    segments: Annotated[
+        list[str] | None, typer.Option("--segment", metavar="COL", help="effects by its labels 分人群")
+    ] = None,
+    dimensions: Annotated[
+        list[str] | None, typer.Option("--by", metavar="COL", help="employee, batch: where people lack 排查维度")
+    ] = None,
+    later: Annotated[
+        list[str] | None, typer.Option("--status", metavar="COL", help="came after assignment 分组之后才有的列")
+    ] = None,
+    delivered: Annotated[
+        str | None, typer.Option("--delivered", metavar="COL", help="1 for people reached 是否触达")
+    ] = None,
+    left_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", metavar="COL=LABEL", help="in all arms 各组都剔除")
+    ] = None,
+    date: Annotated[str | None, typer.Option("--date", metavar="COL", help="day of assignment 分组日期列")] = None,
+    shares: Annotated[
+        str | None, typer.Option("--shares", metavar="LABEL=SHARE,...", help="planned; else equal 计划占比")
+    ] = None,
+    planned: Annotated[int | None, typer.Option("--planned", metavar="N", help="people planned 计划总人数")] = None,
+    worth: Annotated[
+        float | None, typer.Option("--worth", metavar="DIFF", help="smallest change worth having 值得的最小差异")
+    ] = None,
+    alpha: Annotated[float, typer.Option("--alpha", help="level 显著性水平")] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
+    locale: Locale = None,
+) -> None:
+    """Read a test out of a table: health, effects, what to do. 读出一次实验。"""
+    w = _words(locale)
+    from planlib.readout import read_out_file
+    from planlib.readout_screen import asked, print_read_out
+
+    question = asked(
+        variant,
+        control,
+        metrics=metrics or (),
+        ratios=ratios or (),
+        falling=falling or (),
+        covariates=covariates or (),
+        guardrails=guardrails or (),
+        left_out=left_out or (),
+        shares=shares,
+        unit=unit,
+        segments=tuple(segments or ()),
+        dimensions=tuple(dimensions or ()),
+        after_assignment=tuple(later or ()),
+        delivered=delivered,
+        date=date,
+        planned_people=planned,
+        worth=worth,
+        alpha=alpha,
+    )
+    status = print_read_out(read_out_file(file, question), w, _print, as_json=as_json)
+    if not as_json:
+        _print("")
+        _end(w, "readout_next" if status == 0 else "readout_next_invalid")
     raise typer.Exit(status)
 
 

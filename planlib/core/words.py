@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import string
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
@@ -163,6 +164,23 @@ def words(locale: str) -> Words:
 
         raise InputError(Problem("choice", field="locale", given=locale, values={"choice": ", ".join(LOCALES)}))
     return Words(locale)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return one line a row, its columns padded to equal width on screen, where Chinese characters take two places.
+
+    >>> aligned([("人", "x"), ("ab", "y")])
+    ['人  x', 'ab  y']
+    """
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def flatten(tree: Mapping, prefix: str = "") -> dict[str, str]:

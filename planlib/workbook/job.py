@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from planlib.core.words import Words
+from planlib.core.words import Words, aligned
 from planlib.plan import Plan, load_plan
 from planlib.workbook.context import project_root
 from planlib.workbook.progress import drawn
@@ -80,7 +80,7 @@ def _target_lines(run_dir: Path, w: Words) -> list[str]:
     rows = [_target_row(row, w) for row in found if row["status"] != "not_measured"]
     heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "chance", "status"))
     rest = [w.text("cli.targets_rest", n=len(found) - len(rows))] if len(rows) < len(found) else []
-    return (_aligned([heads, *rows]) if rows else []) + rest
+    return (aligned([heads, *rows]) if rows else []) + rest
 
 
 def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:
@@ -94,21 +94,6 @@ def _target_row(row: dict[str, object], w: Words) -> tuple[str, ...]:
         w.number(row["probability"], "probability"),
         w.text(f"status.{row['status']}"),
     )
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Pad columns to equal width on screen, where Chinese characters take two places."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def _width(text: str) -> int:
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _shown(path: Path) -> str:
