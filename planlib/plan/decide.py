@@ -178,6 +178,27 @@ def _target(plan: Plan, target: str) -> Target:
     return found
 
 
+def log_entry(plan_file: str | Path, entry: Mapping[str, Any]) -> None:
+    """Add an entry to a plan's decision log; `kind` says what it is.
+
+    Raises:
+        InputError: the log has been damaged; nothing is written then.
+    """
+    path = log_path(plan_file)
+    _append(path, _next_line(path, entry))
+
+
+def log_entries(plan_file: str | Path, kind: str) -> list[dict[str, Any]]:
+    """Return the entries of one kind in a plan's decision log, oldest first.
+
+    Raises:
+        InputError: the log has been damaged.
+    """
+    path = log_path(plan_file)
+    verify_log(path)
+    return [entry for line in _lines(path) if (entry := json.loads(line)).get("kind") == kind]
+
+
 def verify_log(path: str | Path) -> int:
     """Return the number of lines of a decision log whose chain is whole.
 
