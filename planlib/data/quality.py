@@ -34,8 +34,8 @@ class TableQuality:
         rows: how many it has; 0 when nothing was loaded.
         first_day, last_day: period of its rows; None without dates.
         days_due, days_missing: days on which a row was due, and on which there is none; None for other tables.
-        duplicates: rows that a file repeated or a later file replaced; None for tables whose payloads complete each
-            other.
+        duplicates: rows that a file repeated or a later file replaced; rows made from other tables do not count.
+            None for tables whose payloads complete each other, and for those that no file gives.
         empty_share: share of the values that may be empty and are; None without rows.
         completeness: share of due days that are there; None where no days are due.
         late_files, files: files pulled too late, and files in all.
@@ -114,6 +114,14 @@ def assess(root: str | Path) -> Quality:
     return Quality(tables, scores, tuple(entry for entry in entries if entry.status == ASIDE))
 
 
+def incomplete(engine: Engine) -> dict[str, float]:
+    """Return the tables that are due a row a day and lack more days than the goal allows: table -> completeness."""
+    newest = _newest_day(engine)
+    daily = [name for name in engine.loaded if TABLES[name].daily]
+    shares = {name: _table(engine, TABLES[name], [], newest).completeness for name in daily}
+    return {name: share for name, share in shares.items() if share is not None and share < GOALS["completeness"]}
+
+
 def _newest_day(engine: Engine) -> dt.date | None:
     days = [
         engine.query(f'SELECT MAX("{table.day}") AS day FROM {name}').one()["day"]
@@ -127,7 +135,10 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
     own = [c.name for c in table.columns if c.name not in LINEAGE and c.nullable]
     filled = ", ".join(f'COUNT("{name}") AS "n_{name}"' for name in own)
     day = f'CAST("{table.day}" AS DATE)' if table.day else "CAST(NULL AS DATE)"
-    sql = f"SELECT COUNT(*) AS n, MIN({day}) AS first, MAX({day}) AS last, COUNT(DISTINCT {day}) AS days"
+    sql = (
+        f"SELECT COUNT(*) AS n, SUM(CASE WHEN source = 'derived' THEN 0 ELSE 1 END) AS given, "
+        f"MIN({day}) AS first, MAX({day}) AS last, COUNT(DISTINCT {day}) AS days"
+    )
     found = engine.query(f"{sql}{', ' + filled if filled else ''} FROM {table.name}").one()
     rows, first, last = found["n"], found["first"], found["last"]
     due = (max(newest, last) - first).days + 1 if table.daily and first and newest else None
@@ -143,7 +154,7 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
         last_day=last,
         days_due=due,
         days_missing=None if due is None else due - found["days"],
-        duplicates=None if table.derived or table.merged else sum(entry.rows[table.name] for entry in read) - rows,
+        duplicates=None if table.merged or not read else sum(e.rows[table.name] for e in read) - int(found["given"]),
         empty_share=empty,
         completeness=found["days"] / due if due else None,
         late_files=late,

@@ -318,7 +318,7 @@ def _page(
     source = "sample" if book.on_sample else "own" if book.has_data else "plan"
     said = like or kind
     book.page(
-        page_id, layout="chart" if chart else "table", section=f"baseline.section{'_sample' * book.on_sample}",
+        page_id, layout="chart" if chart else "table", section="baseline.section",
         title=book.text(f"baseline.title.{kind}", **values), subtitle=book.text(f"baseline.subtitle.{said}"),
         reading=book.text(f"baseline.reading.{said}"), source=book.text(f"baseline.source_{source}"),
         chart=chart, table=shown,

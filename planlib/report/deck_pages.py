@@ -190,6 +190,16 @@ class Pages:
             raise KeyError(f"{notebook}: page {page['id']} names chart {page['chart']!r}, which is not recorded")
         return Chart.of(self.run, notebook, found, self.locale, self.say(results, found["alt"]))
 
+    @cached_property
+    def _stamp(self) -> str:
+        """What every page says of the data under the run: that they are invented, or that days are missing."""
+        found = self.run.results.values()
+        shares = [share for results in found for share in results.get("incomplete", {}).values()]
+        told = [self.label("stamp.sample")] if any(results.get("sample") for results in found) else []
+        if shares:
+            told.append(self.label("stamp.incomplete", lowest=self.words.number(min(shares), "ratio")))
+        return self.label("stamp.join").join(told)
+
     def _source(self, source: str) -> str:
         return self.label("source", source=source, date=self.words.date(self.run.as_of))
 
@@ -207,6 +217,7 @@ class Pages:
             "kind": "body",
             "id": where,
             "kicker": kicker,
+            "stamp": self._stamp,
             "heading": title,
             "blocks": list(blocks),
             "reading": self._reading(where, reading),
@@ -276,6 +287,7 @@ class Pages:
             "kind": "cover",
             "id": "cover",
             "kicker": self.label("cover.kicker"),
+            "stamp": self._stamp,
             "heading": title,
             "title": _set(top),
             "subtitle": _set(under),

@@ -83,6 +83,7 @@ class Book:
             key: [] for key in ("metrics", "checks", "findings", "tables", "charts", "pages", "inputs")
         }
         self._decision: dict | None = None
+        self._incomplete: dict[str, float] = {}
 
     @cached_property
     def as_of(self) -> dt.date:
@@ -112,11 +113,14 @@ class Book:
     def tables(self) -> Engine:
         """Return the plan's tidy tables for SQL, and record their files as what the results rest on."""
         from planlib.data.engine import Engine
+        from planlib.data.quality import incomplete
 
         manifest = read_manifest(self.plan.data_root)
         for name, path in sorted(table_files(self.plan.data_root, manifest).items()):
             self.input_file(path, rows=int(manifest["tables"][name]["rows"]))
-        return Engine(self.plan.data_root)
+        tables = Engine(self.plan.data_root)
+        self._incomplete = incomplete(tables)
+        return tables
 
     def rng(self, stream: str) -> np.random.Generator:
         """Return the random stream of that name: the same for the same seed, apart from all others."""
@@ -406,6 +410,7 @@ class Book:
             },
             **self._record,
             **({"sample": True} if self._record["inputs"] and self.on_sample else {}),
+            **({"incomplete": self._incomplete} if self._incomplete else {}),
             "decision": self._decision,
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "planlib": _own_version()},
         }

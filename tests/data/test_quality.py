@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planlib.core.intervals import wilson
+from planlib.data.engine import Engine
 from planlib.data.load import load
-from planlib.data.quality import assess
+from planlib.data.quality import assess, incomplete
 from planlib.data.suppress import small_cells, suppress_small
 from tests.data.hand_made import OK, behaviour, contact, contacts, order, put
 
@@ -60,6 +61,32 @@ def test_late_files(faulty):
 def test_duplicates_and_rows(faulty):
     orders = table(faulty, "orders")
     assert (orders.rows, orders.duplicates) == (1, 1)
+
+
+def test_rows_made_from_other_tables_are_no_duplicates(tmp_path):
+    put(tmp_path, "c.json", contacts(*(contact(str(n), "s") for n in range(5))))
+    put(tmp_path, "channels.csv", "渠道ID,渠道名称,渠道类型,渠道参数\nlive,直播,live,LIVE\n")
+    head = "客户ID,触达时间,触点类型\n"
+    put(tmp_path, "t1.csv", head + "wm1,2026-11-01 10:00:00,click\nwm2,2026-11-01 10:00:00,click\n")
+    put(tmp_path, "t2.csv", head + "wm2,2026-11-01 10:00:00,click\nwm3,2026-11-02 10:00:00,click\n")
+    load(tmp_path)
+    quality = assess(tmp_path)
+    touches = table(quality, "touches")
+    assert (touches.rows, touches.duplicates) == (3 + 5, 1)
+    assert table(quality, "id_map").duplicates is None
+
+
+def test_tables_that_lack_more_days_than_allowed(tmp_path):
+    days = [day for day in range(1, 21) if day != 7]
+    one = {day: put(tmp_path, f"v{day}.json", {"list": [{"ref_date": f"202611{day:02d}", "visit_total": 9}]})
+           for day in days}
+    load(tmp_path)
+    with Engine(tmp_path) as engine:
+        assert incomplete(engine) == {}  # 19 of 20 days
+    one[8].unlink()
+    load(tmp_path)
+    with Engine(tmp_path) as engine:
+        assert incomplete(engine) == {"mp_daily": 0.9}
 
 
 def test_accuracy_of_labels_with_its_interval(faulty):

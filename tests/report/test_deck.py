@@ -75,6 +75,22 @@ def test_decks_of_both_languages_lie_beside_the_run(run):
     assert sorted(path.name for path in (run / "decks").iterdir()) == sorted(path.name for path in made)
 
 
+def test_pages_say_when_days_are_missing_or_data_are_invented(run):
+    change(run, "20_funnel_targets", lambda found: found.update(incomplete={"mp_daily": 0.92, "staff_daily": 0.825}))
+    change(run, "30_budget_allocation", lambda found: found.update(sample=True))
+    stamps = {"zh": ("示例数据（虚构）", "数据缺日，完整率最低 82.5%"),
+              "en": ("Sample data (invented)", "Incomplete data: lowest completeness 82.5%")}  # fmt: skip
+    for path, locale in zip(make_decks(run), LOCALES, strict=True):
+        found = texts(path)
+        assert len(found) == len(CHAPTERS)
+        for page in found:
+            assert all(stamp.replace(" ", "") in page.replace(" ", "") for stamp in stamps[locale])
+
+
+def test_pages_of_whole_data_have_no_stamp(run):
+    assert {page["stamp"] for page in build_deck(read_run(run), "en").content["pages"]} == {""}
+
+
 def test_chapters_come_in_order(run):
     for locale in LOCALES:
         deck = build_deck(read_run(run), locale)
