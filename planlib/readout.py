@@ -30,7 +30,11 @@ def read_out_file(path: str | Path, question: Question, *, threads: int | None =
         with People.of_file(path, threads=threads) as people:
             return read_out(people, question)
     except InputError as error:
-        raise InputError(*(replace(one, file=one.file or str(path)) for one in error.problems)) from error
+        name = str(path)
+        problems = (
+            replace(one, file=one.file or name, field="" if one.field == name else one.field) for one in error.problems
+        )
+        raise InputError(*problems) from error
 
 
 def read_out_trial(engine: Engine, experiment: str, question: Question) -> ReadOut:

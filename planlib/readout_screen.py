@@ -107,7 +107,7 @@ def lines(found: ReadOut, w: Words) -> Iterator[str]:
     yield from (f"  {line}" for line in health_lines(found, w))
     yield ""
     heads = ("metric", "arm", "people", "level_control", "level_treatment", "difference", "lift", "p", "method")
-    rows = [_effect_row(one, w) for one in (*found.primary, *found.secondary)]
+    rows = [_effect_row(one, 1 - found.question.alpha, w) for one in (*found.primary, *found.secondary)]
     yield from aligned([tuple(w.text(f"readout_screen.head.{name}") for name in heads), *rows])
     yield from _notes(found, w)
     if found.guardrails:
@@ -116,14 +116,15 @@ def lines(found: ReadOut, w: Words) -> Iterator[str]:
     if found.segments:
         yield ""
         yield from _segment_lines(found, w)
-    yield ""
-    yield from _belief_lines(found, w)
+    if found.decision.id != "invalid":
+        yield ""
+        yield from _belief_lines(found, w)
 
 
 def verdict(found: ReadOut, w: Words) -> str:
     """Return the decision with its reasons as one sentence."""
     reasons = _list([w.inside(_reason(found, reason, w)) for reason in found.decision.reasons], w)
-    return w.text(f"readout_screen.verdict.{found.decision.id}", arm=found.chosen, reasons=reasons)
+    return _text(w, f"readout_screen.verdict.{found.decision.id}", arm=found.chosen, reasons=reasons)
 
 
 def health_lines(found: ReadOut, w: Words) -> Iterator[str]:
@@ -145,11 +146,10 @@ def health_lines(found: ReadOut, w: Words) -> Iterator[str]:
     if health.people is None:
         yield w.text("readout_screen.unit_unknown", rows=_count(health.rows))
     else:
+        name = "unit_faulty" if health.double_rows or health.in_two_arms else "unit_well"
         counts = {"rows": health.rows, "people": health.people}
         counts |= {"double": health.double_rows, "both": health.in_two_arms}
-        name = "unit_faulty" if health.double_rows or health.in_two_arms else "unit_well"
-        shown = {key: _count(counts[key]) for key in w.placeholders(f"readout_screen.{name}")}
-        yield w.text(f"readout_screen.{name}", **shown)
+        yield _text(w, f"readout_screen.{name}", **{key: _count(n) for key, n in counts.items()})
     if health.outcome_before_exposure:
         yield w.text("readout_screen.before", n=_count(health.outcome_before_exposure))
     if health.left_out:
@@ -189,26 +189,28 @@ def _sentence(found: ReadOut, effect: Effect, w: Words) -> str:
     row = effect.difference
     if row.estimate is None:
         return w.text("readout_screen.no_effect", metric=effect.metric, arm=effect.treatment, why=_why(row, w))
-    sentence = w.text(
-        "readout_screen.effect",
-        metric=effect.metric,
-        arm=effect.treatment,
-        control=found.arms[0],
-        level=_level(row.treatment, effect.kind, w),
-        level_control=_level(row.control, effect.kind, w),
-        difference=_difference(row.estimate, effect, w),
-        interval=_interval(row.interval, effect, w) if row.interval else _why(row, w),
-    )
+    values = {
+        "metric": effect.metric,
+        "arm": effect.treatment,
+        "control": found.arms[0],
+        "level": _level(row.treatment, effect.kind, w),
+        "level_control": _level(row.control, effect.kind, w),
+        "difference": _difference(row.estimate, effect, w),
+    }
+    if row.interval is None:
+        return w.text("readout_screen.effect_alone", **values, why=_why(row, w))
+    sentence = w.text("readout_screen.effect", **values, interval=_interval(row.interval, effect, w))
     if effect.deciding is not None:
         sentence += w.text(
             f"readout_screen.deciding.{effect.deciding_method}",
             reached=w.number(min(found.reached, 1.0), "ratio", decimals=0),
-            interval=_interval(effect.deciding, effect, w),
+            interval=_interval(effect.deciding, effect, w, form="plain"),
         )
     return sentence
 
 
-def _effect_row(effect: Effect, w: Words) -> tuple[str, ...]:
+def _effect_row(effect: Effect, usual: float, w: Words) -> tuple[str, ...]:
+    """Cells of one comparison; an interval of another than the usual level says so."""
     row, lift = effect.difference, effect.lift
     head = (effect.metric, effect.treatment, " / ".join(_count(n) for n in row.n))
     if row.estimate is None:
@@ -220,7 +222,9 @@ def _effect_row(effect: Effect, w: Words) -> tuple[str, ...]:
             lifted += f" {_lift_interval(lift.interval, w)}"
     difference = _difference(row.estimate, effect, w)
     if row.interval is not None:
-        difference += f" {_interval(row.interval, effect, w, named=False)}"
+        difference += f" {_interval(row.interval, effect, w, form='bare')}"
+        if abs(row.interval.level - usual) > 1e-9:
+            difference += f" {_percent(row.interval.level)}"
     p = "—" if effect.p_adjusted is None else _p(effect.p_adjusted, w)
     method = w.text(f"readout_screen.method.{row.method}")
     if row.test and row.test != row.method:
@@ -233,9 +237,7 @@ def _effect_row(effect: Effect, w: Words) -> tuple[str, ...]:
 
 def _notes(found: ReadOut, w: Words) -> Iterator[str]:
     """Yield what stands under the table: levels, corrections, what CUPED took out."""
-    levels = {round(one.difference.interval.level, 6) for one in found.primary if one.difference.interval}
-    level = w.number(max(levels, default=1 - found.question.alpha), "ratio", decimals=1)
-    yield w.text("readout_screen.note.level", level=level.replace(".0%", "%"))
+    yield w.text("readout_screen.note.level", level=_percent(1 - found.question.alpha))
     if any(one.correction == "holm" for one in found.primary):
         yield w.text("readout_screen.note.holm")
     if any(one.correction == "bh" for one in found.secondary):
@@ -247,7 +249,7 @@ def _notes(found: ReadOut, w: Words) -> Iterator[str]:
                 metric=one.metric,
                 arm=one.treatment,
                 share=w.number(one.difference.detail["variance_reduction"], "ratio", decimals=0),
-                interval=_interval(one.unadjusted.interval, one, w, named=False),
+                interval=_interval(one.unadjusted.interval, one, w, form="bare"),
             )
 
 
@@ -261,7 +263,7 @@ def _guardrail_lines(found: ReadOut, w: Words) -> Iterator[str]:
             why = w.text("readout_screen.not_computable", why=_why(row, w))
             rows.append((one.metric, one.treatment, "—", "—", why))
             continue
-        shown = f"{_difference(row.estimate, as_effect, w)} {_interval(row.interval, as_effect, w, named=False)}"
+        shown = f"{_difference(row.estimate, as_effect, w)} {_interval(row.interval, as_effect, w, form="bare")}"
         limit = w.text("readout_screen.limit", limit=_difference(row.detail["margin"], as_effect, w))
         rows.append((one.metric, one.treatment, shown, limit, w.text(f"readout_screen.guard.{guardrail_state(row)}")))
     yield from (f"  {line}" for line in aligned(rows))
@@ -269,7 +271,7 @@ def _guardrail_lines(found: ReadOut, w: Words) -> Iterator[str]:
 
 def _segment_lines(found: ReadOut, w: Words) -> Iterator[str]:
     yield w.text("readout_screen.segments", metric=found.question.primary.name)
-    rows = [(" ".join(one.segment), *_effect_row(one, w)[1:]) for one in found.segments[:SHOWN_SEGMENTS]]
+    rows = [(" ".join(one.segment), *_effect_row(one, 1 - found.question.alpha, w)[1:]) for one in found.segments[:SHOWN_SEGMENTS]]
     yield from (f"  {line}" for line in aligned(rows))
     if len(found.segments) > SHOWN_SEGMENTS:
         yield "  " + w.text("readout_screen.more", n=_count(len(found.segments) - SHOWN_SEGMENTS))
@@ -279,14 +281,17 @@ def _belief_lines(found: ReadOut, w: Words) -> Iterator[str]:
     for one in found.courses:
         effect = next(effect for effect in found.primary if effect.treatment == one.treatment)
         band = Interval(float(one.sequence.low[-1]), float(one.sequence.high[-1]), one.sequence.level)
-        shown = _interval(band, effect, w, named=False)
+        shown = _interval(band, effect, w, form="bare")
         yield w.text("readout_screen.course", arm=one.treatment, day=one.days[-1], interval=shown)
     if found.belief is not None:
         pairs = zip(found.arms, found.belief.best, strict=True)
         chances = _list([f"{arm} {w.number(float(chance), 'probability')}" for arm, chance in pairs], w)
         yield w.text("readout_screen.best", chances=chances)
     for at, one in enumerate(found.adoptable):
-        if one.shrunken is not None:
+        if one.shrunken == 0:
+            lift = w.number(one.lift.estimate, "relative_change", signed=True)
+            yield w.text("readout_screen.adopt_nothing", arm=one.treatment, lift=lift)
+        elif one.shrunken is not None:
             lifts = {"lift": one.lift.estimate, "shrunken": one.shrunken}
             shown = {name: w.number(value, "relative_change", signed=True) for name, value in lifts.items()}
             yield w.text("readout_screen.adopt", arm=one.treatment, **shown, sd=w.number(one.sd, "relative_change"))
@@ -297,19 +302,24 @@ def _belief_lines(found: ReadOut, w: Words) -> Iterator[str]:
 
 def _reason(found: ReadOut, reason: str, w: Words) -> str:
     name, _, rest = reason.partition(":")
-    key = f"experiments.because.{name}"
-    values = {"name": rest, "why": w.inside(w.text(f"experiments.reason.{rest}")) if name == "not_computable" else ""}
-    return w.text(key, **{field: values[field] for field in w.placeholders(key)})
+    if name == "no_effect_shown" and found.question.planned_people is None:
+        return w.text("readout_screen.no_effect_by_these")
+    why = w.inside(w.text(f"experiments.reason.{rest}")) if name == "not_computable" else ""
+    return _text(w, f"experiments.because.{name}", name=rest, why=why)
 
 
 def _cause(mismatch: Mismatch, arms: Sequence[str], w: Words, *, remedy: bool = True) -> str:
-    key = f"experiments.cause.{mismatch.cause}"
     labels = _list([label or w.text("readout_screen.no_label") for label in mismatch.labels], w)
     values = {"dimension": mismatch.dimension, "label": labels, "arm": arms[mismatch.arm]}
-    cause = w.text(key, **{field: values[field] for field in w.placeholders(key)})
+    cause = _text(w, f"experiments.cause.{mismatch.cause}", **values)
     if not remedy:
         return cause
     return w.text("readout_screen.cause", cause=cause, remedy=w.text(f"experiments.remedy.{mismatch.remedy}"))
+
+
+def _text(w: Words, key: str, **values: object) -> str:
+    """A sentence with those of the values that it has a place for."""
+    return w.text(key, **{name: values[name] for name in w.placeholders(key)})
 
 
 def _why(row: Result, w: Words) -> str:
@@ -349,12 +359,14 @@ def _difference(value: float, effect: Effect, w: Words) -> str:
     return w.number(value, "number", signed=True, decimals=_decimals(effect.difference.control or value))
 
 
-def _interval(band: Interval, effect: Effect, w: Words, *, named: bool = True) -> str:
-    """An interval in the unit of the difference, with its level when named."""
+def _interval(band: Interval, effect: Effect, w: Words, *, form: str = "named") -> str:
+    """An interval in the unit of the difference: named (in a sentence), plain (after a colon) or bare."""
     ends = [_end(end, effect, w) for end in (float(band.low), float(band.high))]
-    key = "named" if named else "bare"
-    level = {"level": w.number(float(band.level), "ratio", decimals=1).replace(".0%", "%")} if named else {}
-    return w.text(f"readout_screen.interval.{key}", low=ends[0], high=ends[1], **level)
+    return _text(w, f"readout_screen.interval.{form}", low=ends[0], high=ends[1], level=_percent(band.level))
+
+
+def _percent(level: float) -> str:
+    return f"{round(float(level) * 100, 2):g}%"
 
 
 def _end(end: float, effect: Effect, w: Words) -> str:

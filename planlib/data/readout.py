@@ -162,9 +162,11 @@ class People:
         """Return lowest and highest value of each column, and whether it holds only 0 and 1; None without a value.
 
         Raises:
-            InputError: an unknown column, text, or an infinite value.
+            InputError: no rows, an unknown column, text, or an infinite value.
         """
         self._need(*columns)
+        if self._db.execute(f"SELECT 1 FROM {TABLE} LIMIT 1").fetchone() is None:
+            raise InputError(Problem("empty", field=self.name))
         self._numbers(columns)
         values = {name: _value(name, self.types[name]) for name in columns}
         parts = ", ".join(
@@ -176,7 +178,7 @@ class People:
             low, high, binary = row[3 * at : 3 * at + 3]
             found[name] = None if low is None else (float(low), float(high), bool(binary))
             if low is not None:
-                guard.numbers(name, [float(low), float(high)])
+                guard.number(name, float(high) if np.isfinite(float(low)) else float(low))
         guard.done()
         return found
 
@@ -323,7 +325,7 @@ class People:
         if not found:
             guard.add("empty", self.name)
         elif any(row["arm"] is None for row in found):
-            guard.add("missing", variant)
+            guard.add("arm_missing", variant, rows=sum(int(row["people"]) for row in found if row["arm"] is None))
         if present and name not in present:
             guard.add("unknown_control", "control", name, choice=", ".join(present))
         elif len(present) == 1:

@@ -252,7 +252,8 @@ class Course:
         treatment: label.
         days: (D,) ISO days of assignment; days before both arms have spread are left out.
         people: (D,) in both arms up to each day.
-        sequence: estimate, limits and p-value at each day, that hold however often one looks.
+        sequence: estimate, limits and p-value at each day, that hold however often one looks; with several
+            treatments each at its part of alpha.
         tuning_people: people at which the sequence is shortest.
     """
 
@@ -325,7 +326,7 @@ class ReadOut:
         decisions: one a treatment.
         decision: of the whole: that of the treatment to ship, else of the one with the best estimate.
         chosen: label of that treatment.
-        adoptable: one a treatment.
+        adoptable: one a treatment; () of a test whose assignment is at fault.
     """
 
     question: Question
@@ -456,7 +457,7 @@ def judge(
         decisions=decisions,
         decision=decisions[chosen],
         chosen=primary[chosen].treatment,
-        adoptable=tuple(_adoptable(question, rows, whole.arms[at], at) for at in treatments),
+        adoptable=() if health.faults else tuple(_adoptable(question, rows, whole.arms[at], at) for at in treatments),
     )
 
 
@@ -621,8 +622,11 @@ def _plain(
             alternative=options["alternative"], reason="no_values", dropped=dropped,
         )  # fmt: skip
         return nothing, replace(nothing, effect="lift", method="score")
-    test = "fisher" if _fewest(*counts) < FEW_CONVERSIONS else "pooled_z"
+    fewest = _fewest(*counts)
+    test = "fisher" if 0 < fewest < FEW_CONVERSIONS else "pooled_z"
     difference = two_proportions(*counts, test=test, **options)
+    if fewest == 0:  # everybody alike: nothing was counted, or nothing can differ
+        difference = replace(difference, interval=None, p_value=None, reason="no_variance")
     if test == "fisher":
         difference = replace(difference, se=float(np.sqrt(arms[0].variance + arms[1].variance)) or None)
     lift = lift_of_proportions(*counts, **options)
@@ -748,6 +752,7 @@ def _courses(question: Question, days: Families) -> tuple[Course, ...]:
     parts = ("rows", "count", "total", "cross")
     sums = replace(sums, **{name: np.cumsum(getattr(sums, name), axis=1) for name in parts})
     labels = np.array([days.groups[at][0] for at in dated])
+    alpha = question.alpha / (len(days.arms) - 1)
     found = []
     for at in range(1, len(days.arms)):
         control, treatment = (_arm(metric, sums[place]) for place in (0, at))
@@ -760,7 +765,7 @@ def _courses(question: Question, days: Families) -> tuple[Course, ...]:
             continue
         tuning = float(question.planned_people or people[-1])
         sequence = confidence_sequence(
-            estimate[known], np.sqrt(variance[known]), people[known], tuning_n=tuning, alpha=question.alpha
+            estimate[known], np.sqrt(variance[known]), people[known], tuning_n=tuning, alpha=alpha
         )
         found.append(Course(days.arms[at], tuple(labels[known].tolist()), people[known], sequence, tuning))
     return tuple(found)

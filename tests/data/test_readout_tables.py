@@ -158,7 +158,7 @@ def test_nan_is_missing_and_infinity_is_refused(tmp_path):
     [
         ([["a", 1], ["b", 2]], "zzz", "y", "unknown_control"),
         ([["a", 1], ["a", 2]], "a", "y", "one_arm"),
-        ([["a", 1], ["", 2], ["b", 3]], "a", "y", "missing"),
+        ([["a", 1], ["", 2], ["b", 3]], "a", "y", "arm_missing"),
         ([["a", 1], ["b", "many"]], "a", "y", "not_number"),
         ([["a", 1], ["b", 2]], "a", "z", "choice"),
         ([], "a", "y", "not_number"),
