@@ -213,9 +213,9 @@ def _has(book: Any, metric_id: str) -> bool:
     return any(found["id"] == metric_id for found in book._so_far()["metrics"])
 
 
-def price_rows(asked: Any, named: Sequence[Any], prices: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return a row for each binding rule that costs users: what one step of it gains, and what its absence would."""
-    by_name = {item.rule.name: item for item in named}
+def price_rows(asked: Any, case: Any, prices: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return a row for each binding rule that costs users: what one step gains, its worth, what its absence would."""
+    by_name = {item.rule.name: item for item in case.rules}
     found = []
     for price in prices:
         if price.step_gain <= 0 and price.removed_gain <= 0:
@@ -224,7 +224,9 @@ def price_rows(asked: Any, named: Sequence[Any], prices: Sequence[Any]) -> list[
         unit = _STEP_UNITS.get(price.field, "CNY" if item.kind in ("floor", "fixed") else "points")
         removed = price.removed_gain if np.isfinite(price.removed_gain) else np.nan
         found.append(
-            _row_of(item, asked) | {"step": price.step, "unit": unit, "gain": price.step_gain, "gone": removed}
+            _row_of(item, asked)
+            | {"step": price.step, "unit": unit, "gain": price.step_gain}
+            | {"worth": price.step_gain * case.margin_cny, "gone": removed}
         )
     return found[:MOST_RULES]
 
@@ -255,6 +257,7 @@ def prices_page(book: Any, rows: Sequence[Mapping[str, Any]], gain: float, where
         {"name": "rule", "head": "budget.head.rule", "weight": 2.0},
         {"name": "step", "head": "budget.head.step", "signed": True},
         {"name": "gain", "head": "budget.head.step_gain", "strong": True, "signed": True},
+        {"name": "worth", "head": "budget.head.gain_worth"},
         {"name": "gone", "head": "budget.head.gone", "signed": True},
     ]
     book.page(
