@@ -263,7 +263,7 @@ def _guardrail_lines(found: ReadOut, w: Words) -> Iterator[str]:
             why = w.text("readout_screen.not_computable", why=_why(row, w))
             rows.append((one.metric, one.treatment, "—", "—", why))
             continue
-        shown = f"{_difference(row.estimate, as_effect, w)} {_interval(row.interval, as_effect, w, form="bare")}"
+        shown = f"{_difference(row.estimate, as_effect, w)} {_interval(row.interval, as_effect, w, form='bare')}"
         limit = w.text("readout_screen.limit", limit=_difference(row.detail["margin"], as_effect, w))
         rows.append((one.metric, one.treatment, shown, limit, w.text(f"readout_screen.guard.{guardrail_state(row)}")))
     yield from (f"  {line}" for line in aligned(rows))
@@ -271,7 +271,8 @@ def _guardrail_lines(found: ReadOut, w: Words) -> Iterator[str]:
 
 def _segment_lines(found: ReadOut, w: Words) -> Iterator[str]:
     yield w.text("readout_screen.segments", metric=found.question.primary.name)
-    rows = [(" ".join(one.segment), *_effect_row(one, 1 - found.question.alpha, w)[1:]) for one in found.segments[:SHOWN_SEGMENTS]]
+    usual, shown = 1 - found.question.alpha, found.segments[:SHOWN_SEGMENTS]
+    rows = [(" ".join(one.segment), *_effect_row(one, usual, w)[1:]) for one in shown]
     yield from (f"  {line}" for line in aligned(rows))
     if len(found.segments) > SHOWN_SEGMENTS:
         yield "  " + w.text("readout_screen.more", n=_count(len(found.segments) - SHOWN_SEGMENTS))
