@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
 from planlib.exchange.sheets import BudgetLine, Rooms
 from planlib.plan import Plan, load_plan
+
+if TYPE_CHECKING:
+    from planlib.budget.case import Solved
+
+_DRAWS = 2_000  # of the response curves
 
 
 def make_workbook(plan_file: str, w: Words, out_root: Path) -> Path:
@@ -86,9 +91,13 @@ def budget_lines(plan: Plan) -> list[BudgetLine]:
 
 
 def cost_of_cuts(plan: Plan, w: Words, *, most: int = 12) -> list[str]:
-    """Return one line for each budget line fixed by hand: what it costs in users and GMV over the plan."""
-    from planlib.budget.case import Case, cost_of_fixed
-    from planlib.plan.budget_inputs import allocation_inputs
+    """Return one line for each budget line fixed by hand: what it costs in users, GMV and chance of the paid goal."""
+    from functools import partial
+
+    from planlib.budget.case import Case, cost_of_fixed, paid_goal, solve
+    from planlib.budget.frontier import chance_of_plan
+    from planlib.core.streams import stream
+    from planlib.plan.budget_inputs import allocation_inputs, response_draws, user_goals
 
     asked = allocation_inputs(plan)
     if asked.reason or not plan.budget.fixed:
@@ -96,11 +105,18 @@ def cost_of_cuts(plan: Plan, w: Words, *, most: int = 12) -> list[str]:
     case = Case(**asked.arguments)
     if len(case.fixed) > most:
         return [w.text("exchange.cut.many", n=str(len(case.fixed)))]
-    costs = cost_of_fixed(case)
-    if not costs:
+    now = solve(case)
+    if not now.feasible:
         return [w.text("exchange.cut.none")]
-    return [
-        w.text(
+    ceiling, half, known = response_draws(plan, case.channels, _DRAWS, partial(stream, plan.seed))
+    goal = paid_goal(case, next((row["goal"] for row in user_goals(plan) if row["kind"] == "intake"), None))
+
+    def chance(of: Solved) -> str:
+        return w.number(chance_of_plan(of, ceiling, half, goal=goal).probability, "probability")
+
+    found = []
+    for line, users, free in cost_of_fixed(case, now):
+        told = w.text(
             "exchange.cut.line",
             of=w.pick(asked.names[line.of]),
             month=w.number(line.month, "month"),
@@ -108,5 +124,8 @@ def cost_of_cuts(plan: Plan, w: Words, *, most: int = 12) -> list[str]:
             users=w.number(users, "users"),
             gmv=w.number(users * case.gmv_cny, "CNY"),
         )
-        for line, users in costs
-    ]
+        if known:
+            at = {"goal": w.number(goal, "users_per_month"), "before": chance(free), "after": chance(now)}
+            told = w.text("exchange.cut.and_chance", line=told, **at)
+        found.append(told)
+    return found

@@ -523,19 +523,32 @@ def without_channel(solved: Solved, channel: str) -> float:
     return solved.best.value - found.best.value if found.feasible else solved.best.value
 
 
-def cost_of_fixed(case: Case) -> tuple[tuple[Fixed, float], ...]:
-    """Return for each fixed line what it costs in users over the plan: the best without it less the best with all.
+def paid_goal(case: Case, intake: float | None) -> float:
+    """Return the users a month that the channels with curves are to bring.
 
-    Nothing when no budget keeps all rules with the fixed lines: `solve` then says which of them conflict.
+    Args:
+        case: the plan's.
+        intake: goal on all new users of a month; None: what the plan states of these channels.
     """
-    now = solve(case)
-    if not now.feasible:
-        return ()
+    if intake is None:
+        return float(case.stated_users.sum())
+    free = float(np.median(case.free_outcomes[case.open_months.any(axis=1)]))
+    return max(intake - free, 0.0)
+
+
+def cost_of_fixed(case: Case, now: Solved) -> tuple[tuple[Fixed, float, Solved], ...]:
+    """Return for each fixed line what it costs in users over the plan, and the best budget without it.
+
+    Args:
+        case: the plan's.
+        now: the best budget with all fixed lines.
+    """
     found = []
     for line in case.fixed:
         rest = replace(case, fixed=tuple(other for other in case.fixed if other is not line))
-        gain = solve(rest).best.value - now.best.value
-        found.append((line, gain if gain > 2e-6 * now.best.value else 0.0))
+        free = solve(rest)
+        gain = free.best.value - now.best.value
+        found.append((line, gain if gain > 2e-6 * now.best.value else 0.0, free))
     return tuple(found)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from planlib.budget.case import Case, Limit, solve
+from planlib.budget.case import Case, Limit, Solved, solve
 from planlib.budget.curves import KINDS, Curves
 from planlib.budget.optimum import Line, Problem, optimise
-from planlib.budget.risk import best_under_risk, cvar, reaches
+from planlib.budget.risk import Chance, best_under_risk, cvar, reaches
 from planlib.core.guards import Guard
 from planlib.core.intervals import Interval
 
@@ -80,6 +80,23 @@ def frontier(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def chance_of_plan(solved: Solved, ceiling: np.ndarray, half: np.ndarray, *, goal: float) -> Chance:
+    """Return the chance that a budget wins a number of users a month, on average over the months with open channels.
+
+    Args:
+        solved: a budget that keeps the rules.
+        ceiling, half: (D, C) factors on the ceilings and half spends of the curves.
+        goal: users a month through the channels.
+    """
+    case, curves = solved.case, solved.case.curves
+    amount, scale = curves.amount * ceiling, curves.scale * half
+    won = sum(
+        factor * _drawn(curves, amount, scale, spend)
+        for factor, spend in zip(case.season, solved.best.channel_cny, strict=True)
+    )
+    return reaches(won / max(int(case.open_months.any(axis=1).sum()), 1), goal)
 
 
 def _drawn(curves: Curves, amount: np.ndarray, scale: np.ndarray, spend: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ import io
 import math
 import os
 import platform
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planlib.core import results as res
+from planlib.core import streams
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
 from planlib.data.store import is_sample, read_manifest, table_files
@@ -124,8 +124,7 @@ class Book:
 
     def rng(self, stream: str) -> np.random.Generator:
         """Return the random stream of that name: the same for the same seed, apart from all others."""
-        key = (zlib.crc32(stream.encode()),)
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+        return streams.stream(self.seed, stream)
 
     def upstream(self, notebook: str) -> dict[str, Any]:
         """Return the results of a notebook that this one needs: of this run, else of the latest one.

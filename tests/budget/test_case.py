@@ -97,13 +97,9 @@ def test_fixed_lines_are_kept_to_the_fen_and_priced():
     best = cs.solve(case)
     assert best.best.channel_cny[1, 0] == pytest.approx(0.0, abs=1e-6)
     assert best.best.category_cny[0, 1] == pytest.approx(400.0, abs=1e-6)
-    costs = {(line.of, line.month): users for line, users in cs.cost_of_fixed(case)}
+    costs = {(line.of, line.month): users for line, users, _ in cs.cost_of_fixed(case, best)}
     assert costs["a", 2] == pytest.approx(cs.solve(small()).users - best.users, rel=1e-4)
     assert costs["technology", 1] == 0.0
-
-
-def test_fixed_lines_that_no_budget_keeps_have_no_price():
-    assert cs.cost_of_fixed(small(fixed=(("technology", 1, 2_000.0),))) == ()
 
 
 def test_price_of_the_band_is_the_difference_of_two_optima():
@@ -235,6 +231,22 @@ def test_frontier_without_uncertainty_is_the_curve():
     assert high.mean == pytest.approx(cs.solve(small()).users / 3, rel=1e-5)
     assert (low.chance, high.chance) == (0.0, 1.0)
     assert high.careful_cvar == pytest.approx(high.cvar, rel=1e-5)
+
+
+def test_chance_of_a_plan_counts_the_draws_that_reach_the_goal_in_a_month():
+    """Ceilings scaled by 0.5, 1, 1.5 and 2 in a season of 1, 1, 2 scale the users of the optimum alike."""
+    best = cs.solve(small(season=np.array([1.0, 1.0, 2.0])))
+    factor = np.tile([[0.5], [1.0], [1.5], [2.0]], (1, 2))
+    ones = np.ones((4, 2))
+    month = best.users / 3
+    for goal, share in ((0.4, 1.0), (0.6, 0.75), (1.4, 0.5), (1.9, 0.25), (2.1, 0.0)):
+        assert fr.chance_of_plan(best, factor, ones, goal=goal * month).probability == share
+
+
+def test_paid_goal_leaves_out_who_comes_by_themselves():
+    assert cs.paid_goal(small(), 250.0) == 200.0
+    assert cs.paid_goal(small(), 20.0) == 0.0
+    assert cs.paid_goal(small(), None) == 250.0
 
 
 def test_frontier_rises_and_the_careful_split_is_no_worse_in_bad_draws():

@@ -1,5 +1,7 @@
 """The budget's sheets: the optimum with its sums, typed months as fixed lines with their price, actual spend."""
 
+import re
+
 import openpyxl
 import pytest
 
@@ -36,6 +38,7 @@ def test_a_typed_month_becomes_a_fixed_line_and_its_price_is_told(home):
     assert "Moments feed ads, month 2, ¥0. Costs " in prices[0]
     assert " 0 users" not in prices[0]
     assert "Costs 0 users" in prices[1]
+    assert all(re.search(r"30k new users a month through paid channels: \d+% without it, \d+% with it", p) for p in prices)
 
 
 def test_an_emptied_month_is_free_again(home):

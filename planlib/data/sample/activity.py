@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand
 from planlib.data.sample.people import People
 
 SILENT, SHORT, LONG = 0, 1, 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from planlib.core.streams import stream
 
 SECONDS_PER_DAY = 86_400
 CHINA = 8 * 3600  # seconds that Shanghai is ahead of UTC
@@ -77,15 +78,6 @@ def load_brand() -> Brand:
         sources={name: (entry["unit"], entry["source"]) for name, entry in figures.items()},
         tree=tree,
     )
-
-
-def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the random stream of a name: another source added later moves none of the others.
-
-    >>> float(stream(1, "a").random()) == float(stream(1, "a").random())
-    True
-    """
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))))
 
 
 def salt(seed: int, name: str) -> int:

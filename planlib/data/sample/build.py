@@ -13,8 +13,9 @@ import numpy as np
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.guards import Guard
+from planlib.core.streams import stream
 from planlib.data.sample import activity, journeys, media, people, public, reach, sheets, shop, trials, wecom
-from planlib.data.sample.brand import Brand, load_brand, stream
+from planlib.data.sample.brand import Brand, load_brand
 from planlib.data.sample.encode import column
 from planlib.data.sample.orders import Orders, make_orders
 from planlib.data.sample.raw import Raw

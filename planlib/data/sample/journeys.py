@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand
 from planlib.data.sample.orders import Orders
 from planlib.data.sample.people import People
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, season, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand, season
 
 QUIET, LOUD = 0.3, 2.0  # weeks of little and of much spend, so that the curves can be told from data
 

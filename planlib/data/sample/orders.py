@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, season, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand, season
 from planlib.data.sample.people import NEVER, People
 
 CONVERSION_DAYS = 30  # window of the conversion that is planted

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, day_time, month_time, salt, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand, day_time, month_time, salt
 from planlib.data.sample.encode import ids
 from planlib.data.sample.media import Media
 

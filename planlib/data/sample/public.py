@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, season, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand, season
 from planlib.data.sample.raw import Raw
 
 Answer = tuple[dict[str, str], dict[str, Any]]  # request and response

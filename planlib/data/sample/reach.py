@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, day_time, month_time, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand, day_time, month_time
 from planlib.data.sample.people import NEVER, People
 
 NOT_SENT, SENT, NO_FRIEND, OTHER_MESSAGE = 0, 1, 2, 3  # as WeCom codes the result of a message

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand
 from planlib.data.sample.encode import chunks, clock, column, decimals, digits, rows
 from planlib.data.sample.media import Media
 from planlib.data.sample.people import People

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planlib.data.sample.brand import SECONDS_PER_DAY, Brand, salt, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import SECONDS_PER_DAY, Brand, salt
 from planlib.data.sample.encode import Part, chunks, clock, column, decimals, digits, ids, rows, split_rows
 from planlib.data.sample.orders import RETURNED, Orders
 from planlib.data.sample.people import People

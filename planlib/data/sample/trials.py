@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from planlib.data.sample.brand import Brand, stream
+from planlib.core.streams import stream
+from planlib.data.sample.brand import Brand
 from planlib.data.sample.people import PUSH_MONTHS, PUSH_START, People
 
 PRE_MEAN = 2.0  # interactions in the four weeks before, on average; taste varies between customers

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from planlib.core.streams import stream
 from planlib.data.sample.activity import Activity
-from planlib.data.sample.brand import SECONDS_PER_DAY, Brand, season, stream
+from planlib.data.sample.brand import SECONDS_PER_DAY, Brand, season
 from planlib.data.sample.encode import Part, chunks, column, digits, rows
 from planlib.data.sample.people import People
 from planlib.data.sample.raw import OK, PAGE, Raw, paged, pages

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import hyp2f1
 
+from planlib.core.streams import stream
 from planlib.data.sample.activity import Happened, quiet
-from planlib.data.sample.brand import day_time, load_brand, month_time, season, stream
+from planlib.data.sample.brand import day_time, load_brand, month_time, season
 from planlib.data.sample.encode import clock, column, decimals, digits, ids, rows, split_rows
 from planlib.data.sample.journeys import conversion
 from planlib.data.sample.media import plan_media
