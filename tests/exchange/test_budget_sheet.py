@@ -38,7 +38,8 @@ def test_a_typed_month_becomes_a_fixed_line_and_its_price_is_told(home):
     assert "Moments feed ads, month 2, ¥0. Costs " in prices[0]
     assert " 0 users" not in prices[0]
     assert "Costs 0 users" in prices[1]
-    assert all(re.search(r"30k new users a month through paid channels: \d+% without it, \d+% with it", p) for p in prices)
+    told = r"30k new users a month through paid channels: \d+% without it, \d+% with it"
+    assert all(re.search(told, line) for line in prices)
 
 
 def test_an_emptied_month_is_free_again(home):
