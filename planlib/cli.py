@@ -296,6 +296,30 @@ def register(
     _end(w, "register_next", plan=plan, experiment=experiment)
 
 
+@app.command(epilog="Example 示例: planlib assign params/my_brand.yaml send_time --data data")
+def assign(
+    plan: PlanFile,
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="id of a test 实验编号", show_default=False)],
+    joined_since: Annotated[
+        dt.datetime | None,
+        typer.Option("--joined-since", formats=["%Y-%m-%d"], help="only customers added since 只取此日起的新客户"),
+    ] = None,
+    data: DataFolder = None,
+    locale: Locale = None,
+    out: Out = "outputs",
+) -> None:
+    """Deal customers to the arms of a registered test and write lists to send. 实验分组。"""
+    w = _words(locale)
+    from planlib.workbook.data_job import data_root
+    from planlib.workbook.trials import assign_experiment
+
+    root, now = data_root(plan, data), dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None)
+    since = joined_since and joined_since.date()
+    told = {"root": root, "outputs": Path(out), "joined_since": since, "now": now, "write": _print}
+    assign_experiment(plan, experiment, w, **told)
+    _end(w, "assign_next")
+
+
 @app.command(epilog="Example 示例: planlib sample --customers 20000 --seed 7")
 def sample(
     customers: Annotated[int, typer.Option("--customers", metavar="N", help="contacts it ever had 客户数")] = 20_000,

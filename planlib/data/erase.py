@@ -122,9 +122,9 @@ def _linked(path: Path, known: set[str]) -> set[str]:
         return set()
     return {
         value
-        for record in _records(path)
+        for record in records(path)
         if _mentions(record, known)
-        for key, value in _leaves(record)
+        for key, value in leaves(record)
         if key in PERSON_KEYS and value.strip()
     }
 
@@ -146,22 +146,22 @@ def _holds(path: Path, known: set[str]) -> bool:
 
 def _mentions(record: object, known: set[str]) -> bool:
     """Return whether an id stands in a record as the person that it is about."""
-    return any(value.strip() in known and key not in BESIDE_KEYS for key, value in _leaves(record))
+    return any(value.strip() in known and key not in BESIDE_KEYS for key, value in leaves(record))
 
 
-def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield (key, text) of the texts in a JSON value; what lies inside a key that is beside counts to it."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _leaves(inner, key if key in BESIDE_KEYS else name)
+            yield from leaves(inner, key if key in BESIDE_KEYS else name)
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner, key)
+            yield from leaves(inner, key)
     elif isinstance(value, str):
         yield key, value
 
 
-def _records(path: Path) -> Iterator[object]:
+def records(path: Path) -> Iterator[object]:
     """Yield what a raw file says of people: elements of lists or whole payloads, rows of sheets by column."""
     if _is_json_file(path):
         for value in _json_values(path):
@@ -178,7 +178,7 @@ def _records(path: Path) -> Iterator[object]:
 def _atoms(value: object) -> Iterator[object]:
     """Yield what is kept or dropped together: elements of lists, or the payload when it has a person outside lists."""
     lists, outside = _split(value)
-    if any(key in PERSON_KEYS for key, _ in _leaves(outside)):
+    if any(key in PERSON_KEYS for key, _ in leaves(outside)):
         yield value
         return
     for element in lists:

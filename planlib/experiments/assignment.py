@@ -85,6 +85,27 @@ def assign(
     return Assignment(arm, (arm != LEFT_OUT) & ~refused, reason)
 
 
+def draw(ids: Sequence[str], count: int, *, salt: str) -> np.ndarray:
+    """Return (N,) True for `count` customers drawn from all, the same ones for the same salt; all when they are fewer.
+
+    Who is drawn has nothing to do with the arms that `assign` deals out under the same salt.
+
+    Raises:
+        InputError: an id is blank, or count is negative.
+
+    >>> int(draw([f"c{i}" for i in range(10)], 4, salt="welcome").sum())
+    4
+    """
+    guard = Guard()
+    names = _texts(guard, "ids", ids)
+    wanted = guard.whole("count", count, low=0)
+    guard.done()
+    drawn = _hashes((salt, "draw"), names)
+    taken = np.zeros(names.size, dtype=bool)
+    taken[np.lexsort((names, drawn[:, 1], drawn[:, 0]))[:wanted]] = True
+    return taken
+
+
 def _deal(
     names: np.ndarray, labels: np.ndarray, before: np.ndarray, new: np.ndarray, share: np.ndarray, salt: str
 ) -> np.ndarray:

@@ -108,19 +108,6 @@ def design(test: Experiment) -> dict[str, Any]:
     Raises:
         InputError: baseline and smallest effect leave no share between 0 and 1.
     """
-    from planlib.experiments.planning import size_up
-
-    baseline, effect = test.baseline.central, test.smallest_worth_having.central
-    sized = size_up(
-        baseline,
-        effect,
-        test.traffic_per_week.central,
-        allocation=tuple(test.arms.values()),
-        alpha=test.alpha,
-        power=test.power,
-        sides=test.sides,
-        longest_weeks=1,
-    )
     return {
         "unit": test.unit,
         "block": test.block,
@@ -130,15 +117,39 @@ def design(test: Experiment) -> dict[str, Any]:
         "guardrails": {guardrail.metric: guardrail.margin for guardrail in test.guardrails},
         "segments": list(test.segments),
         "family": test.family,
-        "baseline": baseline,
-        "smallest_worth_having": effect,
+        "baseline": test.baseline.central,
+        "smallest_worth_having": test.smallest_worth_having.central,
         "alpha": test.alpha,
         "power": test.power,
         "sides": test.sides,
         "looks": list(test.looks),
         "stopping": test.stopping,
-        "people": sized.size.n_total,
+        "people": _sized(test).size.n_total,
     }
+
+
+def weeks_of(test: Experiment) -> int:
+    """Return the whole weeks that a test takes to meet its people.
+
+    Raises:
+        InputError: as `design`.
+    """
+    return _sized(test).weeks
+
+
+def _sized(test: Experiment):
+    from planlib.experiments.planning import size_up
+
+    return size_up(
+        test.baseline.central,
+        test.smallest_worth_having.central,
+        test.traffic_per_week.central,
+        allocation=tuple(test.arms.values()),
+        alpha=test.alpha,
+        power=test.power,
+        sides=test.sides,
+        longest_weeks=1,
+    )
 
 
 def design_sha256(of: Mapping[str, Any]) -> str:

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from planlib.core.errors import InputError, Problem
+from planlib.core.metrics import metric
 from planlib.core.words import Words
-from planlib.plan.registration import Changed, Deviation, Registration, register
+from planlib.plan import load_plan
+from planlib.plan.experiment_inputs import overlap
+from planlib.plan.model import Experiment
+from planlib.plan.registration import (
+    Changed,
+    Deviation,
+    Registration,
+    design,
+    differences,
+    experiment_of,
+    register,
+    registered,
+    weeks_of,
+)
 
 Write = Callable[[str], None]
 
@@ -22,6 +38,85 @@ def register_experiment(
     write(w.text(f"experiments.say.{key}", **told))
     for line in design_lines(done, w) if not done.changed else changed_lines(done.changed, w):
         write(line)
+
+
+def assign_experiment(
+    plan_file: str,
+    experiment: str,
+    w: Words,
+    *,
+    root: Path,
+    outputs: Path,
+    joined_since: dt.date | None,
+    now: dt.datetime,
+    write: Write,
+) -> None:
+    """Assign customers to a registered experiment, write table and lists, and say what was done.
+
+    Args:
+        plan_file: the plan.
+        experiment: id of one of its experiments.
+        w: language of what is said.
+        root: the data folder.
+        outputs: where `private` lists go.
+        joined_since: only customers added on this day or later; needed for a test on newcomers.
+        now: local time of the assignment.
+        write: takes each line.
+
+    Raises:
+        InputError: the experiment is unknown, not registered, or registered otherwise; or as `assign_customers`.
+    """
+    from planlib.data.assigned import Other, assign_customers
+    from planlib.data.store import make_private, tidy_dir
+    from planlib.workbook.data_job import WAIT_SECONDS
+    from planlib.workbook.lock import hold
+
+    plan = load_plan(plan_file)
+    test = experiment_of(plan, experiment)
+    agreed = _agreed(plan_file, test)
+    if joined_since is None and metric(test.primary).population == "new_users":
+        raise InputError(Problem("newcomers_since", Path(plan_file).as_posix(), f"experiments.{experiment}.primary"))
+    others = {
+        other.id: Other(7 * weeks_of(other), overlap(test, other)) for other in plan.experiments if other.id != test.id
+    }
+    waits = {"wait_seconds": WAIT_SECONDS, "on_wait": lambda _: write(w.text("data.load.waiting"))}
+    with hold(make_private(tidy_dir(root)), **waits):
+        done = assign_customers(
+            root,
+            outputs,
+            plan=plan.id,
+            experiment=experiment,
+            arms=test.arms,
+            people=agreed.design["people"],
+            block=test.block,
+            others=others,
+            joined_since=joined_since,
+            now=now,
+        )
+    for arm, people in done.arms.items():
+        write(w.text("experiments.say.arm", arm=arm, people=f"{people:,}"))
+    write(w.text("experiments.say.assigned", added=f"{done.added:,}", planned=f"{agreed.design['people']:,}"))
+    for reason, people in done.left_out.items():
+        if people:
+            write(w.text(f"experiments.left_out.{reason}", people=f"{people:,}"))
+    if done.stopped:
+        write(w.text("experiments.say.stopped", people=f"{done.stopped:,}"))
+    write(w.text("experiments.say.table", file=done.table.as_posix()))
+    told = {"files": done.files, "employees": done.employees, "folder": done.lists.as_posix()}
+    write(w.text("experiments.say.lists", **told))
+
+
+def _agreed(plan_file: str, test: Experiment) -> Registration:
+    """Return the registration that the plan still agrees with."""
+    told = {"file": Path(plan_file).as_posix(), "field": f"experiments.{test.id}"}
+    agreed = registered(plan_file, test.id)
+    if agreed is None:
+        raise InputError(Problem("not_registered", **told, values={"experiment": test.id}))
+    changed = differences(agreed.design, design(test))
+    if changed:
+        fields = ", ".join(change.field for change in changed)
+        raise InputError(Problem("registered_otherwise", **told, values={"date": agreed.date, "fields": fields}))
+    return agreed
 
 
 def design_lines(done: Registration, w: Words) -> list[str]:
@@ -54,7 +149,7 @@ def deviation_line(found: Deviation, w: Words) -> str:
         said = {end: shown(name, told[end], w) for end in ("before", "after")}
         return w.text("experiments.deviation.changed_design", field=field_name(name, w), **said)
     if found.code == "other_metric":
-        told = {name: w.metric(str(metric)) for name, metric in told.items()}
+        told = {name: w.metric(str(of)) for name, of in told.items()}
     elif found.code == "early_stop":
         told = {name: w.number(people, "people") for name, people in told.items()}
     elif found.code == "changed_shares":
@@ -77,7 +172,7 @@ def shown(name: str, value: object, w: Words) -> str:
     if name == "arms":
         return _listed((f"{arm} {w.number(share, 'ratio')}" for arm, share in value), w)
     if name == "guardrails":
-        return _listed((f"{w.metric(metric)} {w.number(margin, 'points')}" for metric, margin in value.items()), w)
+        return _listed((f"{w.metric(name)} {w.number(margin, 'points')}" for name, margin in value.items()), w)
     if name == "primary":
         return w.metric(str(value))
     if name in ("baseline", "power"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from planlib.core.errors import InputError
-from planlib.experiments.assignment import LEFT_OUT, REASONS, assign
+from planlib.experiments.assignment import LEFT_OUT, REASONS, assign, draw
 
 IDS = [f"wm{i:06d}" for i in range(6_000)]
 STAFF = [f"staff{(i * i) % 37}" for i in range(6_000)]
@@ -134,3 +134,20 @@ def test_bad_input_names_the_field(change, field, code):
     with pytest.raises(InputError) as caught:
         assign(arguments.pop("ids"), arguments.pop("shares"), **arguments)
     assert (caught.value.problems[0].field, caught.value.problems[0].code) == (field, code)
+
+
+def test_draw_takes_the_asked_number_the_same_ones_in_any_order():
+    ids = [f"c{i}" for i in range(200)]
+    taken = draw(ids, 50, salt="a")
+    assert taken.sum() == 50 and draw(ids, 500, salt="a").all() and not draw(ids, 0, salt="a").any()
+    again = draw(ids[::-1], 50, salt="a")[::-1]
+    assert (taken == again).all() and (taken != draw(ids, 50, salt="b")).any()
+    fewer = draw(ids, 20, salt="a")
+    assert taken[fewer].all()  # a larger draw keeps the smaller one
+
+
+def test_draw_has_nothing_to_do_with_the_arms():
+    ids = [f"c{i}" for i in range(4000)]
+    taken, arm = draw(ids, 2000, salt="a"), assign(ids, [0.5, 0.5], salt="a").arm
+    share = arm[taken].mean()
+    assert abs(share - 0.5) < 4 * (0.25 / 4000) ** 0.5

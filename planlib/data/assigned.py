@@ -1,0 +1,308 @@
+"""Who is in which arm: customers of the tidy tables dealt to the arms of a registered experiment, and lists to send.
+
+The assignment table is written among the raw files, with ids as the platforms know them, so that the next load takes
+it in and `forget` and `purge` reach it. Lists stand in outputs/private.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from planlib.core.errors import InputError, Problem
+from planlib.core.results import write_whole
+from planlib.data import erase, ids, store
+from planlib.data.engine import Engine
+from planlib.data.fields import is_formula
+from planlib.data.load import read_ledger
+from planlib.experiments.assignment import assign, draw
+
+FOLDER = "assignments"
+HEADS = ("exp_id", "unit_id", "variant", "ratio_planned", "assigned_at", "block")
+LIST_HEADS = ("external_userid", "userid", "arm")
+BLOCKS = {None: None, "employee": "staff_id", "store": "store_id", "region": "region_id"}
+_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheets take for the beginning of a formula
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another experiment that may hold the same customers.
+
+    Args:
+        days: for how long after their assignment people are in it; None = until the day that the tables give.
+        overlaps: it draws from the same people, or touches the same thing.
+    """
+
+    days: int | None
+    overlaps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What an assignment did.
+
+    Attributes:
+        arms: arm -> people in it, all of them.
+        added: people assigned now.
+        left_out: reason -> customers: do_not_contact, in_other_test, no_id (no raw file names them), not_needed
+            (the experiment has its people).
+        stopped: people assigned earlier who are not sent to any more.
+        employees: that have a list.
+        table, lists: where the assignment table and the lists stand.
+        files: lists written.
+    """
+
+    arms: Mapping[str, int]
+    added: int
+    left_out: Mapping[str, int]
+    stopped: int
+    employees: int
+    table: Path
+    lists: Path
+    files: int
+
+
+def assign_customers(
+    root: str | Path,
+    outputs: str | Path,
+    *,
+    plan: str,
+    experiment: str,
+    arms: Mapping[str, float],
+    people: int,
+    block: str | None,
+    others: Mapping[str, Other],
+    joined_since: dt.date | None,
+    now: dt.datetime,
+) -> Assigned:
+    """Assign customers to an experiment, keep who was assigned before, write the table and the lists.
+
+    Called again with the same data it changes nothing.
+
+    Args:
+        root: the data folder.
+        outputs: where `private` lists go.
+        plan, experiment: their ids.
+        arms: planned shares, the control first.
+        people: most to assign in all.
+        block: employee, store or region; None balances over all.
+        others: experiments of the plan by id; those that the plan does not know overlap while they last.
+        joined_since: only customers who were first added on this day or later.
+        now: time of the assignment, Shanghai.
+
+    Raises:
+        InputError: no customers are loaded, the block is unknown, arms of earlier assignments are not the plan's, or
+            an id would be run by a spreadsheet.
+    """
+    root = Path(root)
+    if block not in BLOCKS:
+        told = {"given": block, "values": {"choice": ", ".join(name for name in BLOCKS if name)}}
+        raise InputError(Problem("choice", field=f"experiments.{experiment}.block", **told))
+    table = store.raw_dir(root) / FOLDER / plan / f"{experiment}.csv"
+    key = ids.salt(root)
+    with Engine(root) as tables:
+        found = tables.query("assignable").arrays()
+        earlier = tables.query(_EARLIER).rows()
+    hids = [str(hid) for hid in found["external_hid"]]
+    if not hids:
+        raise InputError(Problem("no_customers", file=root.as_posix()))
+    own = _own_rows(table)
+    mine, busy = _history(earlier, _written(root, plan, key), experiment, others, now)
+    mine |= {ids.hashed(key, row["unit_id"]): row["variant"] for row in own}
+    unknown = sorted(set(mine.values()) - set(arms))
+    if unknown:
+        told = {"given": ", ".join(unknown), "values": {"choice": ", ".join(arms)}}
+        raise InputError(Problem("choice", field=f"experiments.{experiment}.arms", **told))
+    names = raw_ids(root, key, {*hids, *map(str, found["staff_id"])})
+    contactable = np.asarray(found["contactable"], dtype=bool)
+    known = np.array([hid in names for hid in hids])
+    before = np.array([list(arms).index(mine[hid]) if hid in mine else -1 for hid in hids])
+    occupied = np.array([hid in busy for hid in hids])
+    asked = _joined(found["joined_at"], joined_since) | (before >= 0)
+    free = asked & contactable & ~occupied & known & (before < 0)
+    taken = np.zeros(len(hids), dtype=bool)
+    room = max(people - len(mine), 0)
+    taken[free] = draw([hid for hid, yes in zip(hids, free, strict=True) if yes], room, salt=experiment)
+    inside = np.flatnonzero(taken | (before >= 0))
+    column = BLOCKS[block]
+    label = np.array([str(value) or "—" for value in found[column]] if column else ["all"] * len(hids))
+    dealt = assign(
+        [hids[i] for i in inside],
+        list(arms.values()),
+        salt=experiment,
+        blocks=[label[i] for i in inside],
+        do_not_contact=~contactable[inside],
+        previous=before[inside],
+    )
+    order = list(arms)
+    rows = [
+        {"exp_id": experiment, "unit_id": names[hids[i]], "variant": order[dealt.arm[k]],
+         "ratio_planned": repr(float(arms[order[dealt.arm[k]]])), "assigned_at": f"{now:%Y-%m-%d %H:%M:%S}",
+         "block": str(label[i])}
+        for k, i in enumerate(inside) if taken[i]
+    ]  # fmt: skip
+    _refuse_formulas(rows, table)
+    if rows:
+        store.make_private(table.parent)
+        write_whole(table, _csv(HEADS, sorted([*own, *rows], key=lambda row: row["unit_id"]), bom=False))
+    sent = [k for k, i in enumerate(inside) if dealt.sendable[k] and known[i]]
+    lists = store.make_private(Path(outputs) / "private") / plan / experiment
+    files = _write_lists(
+        lists,
+        [(order[dealt.arm[k]], names.get(str(found["staff_id"][inside[k]]), ""), str(found["staff_id"][inside[k]]),
+          names[hids[inside[k]]]) for k in sent],
+    )  # fmt: skip
+    counted = {arm: sum(variant == arm for variant in mine.values()) for arm in arms}
+    for row in rows:
+        counted[row["variant"]] += 1
+    outside = asked & (before < 0)
+    left_out = {
+        "do_not_contact": outside & ~contactable,
+        "in_other_test": outside & contactable & occupied,
+        "no_id": outside & contactable & ~occupied & ~known,
+        "not_needed": free & ~taken,
+    }
+    return Assigned(
+        counted,
+        len(rows),
+        {reason: int(mask.sum()) for reason, mask in left_out.items()},
+        len(mine) - sum(1 for k in sent if before[inside[k]] >= 0),
+        len({found["staff_id"][inside[k]] for k in sent}),
+        table,
+        lists,
+        files,
+    )
+
+
+_EARLIER = (
+    "SELECT a.exp_id, a.unit_hid, a.variant, a.assigned_at, e.end_on FROM assignments a "
+    "LEFT JOIN experiments e ON e.exp_id = a.exp_id"
+)
+
+
+def raw_ids(root: str | Path, key: bytes, wanted: set[str]) -> dict[str, str]:
+    """Return the ids behind hashes, out of the raw files of customers; hash -> id as the platform knows it."""
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for entry in sorted(read_ledger(root), key=lambda entry: entry.order, reverse=True):
+        path = store.raw_dir(root) / entry.path
+        if not {"customers", "follow_edges"} & set(entry.rows) or not path.is_file():
+            continue
+        for record in erase.records(path):
+            for _, value in erase.leaves(record):
+                if value in seen:
+                    continue
+                seen.add(value)
+                digest = ids.hashed(key, value)
+                if digest in wanted:
+                    found[digest] = value.strip()
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def safe_cell(text: str) -> str:
+    """Return a text that no spreadsheet runs: an apostrophe goes before what looks like a formula.
+
+    >>> safe_cell("=1+1"), safe_cell("wmA")
+    ("'=1+1", 'wmA')
+    """
+    return f"'{text}" if text.startswith(_RUNS) else text
+
+
+def _own_rows(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
+        return []
+    with open(table, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _written(root: Path, plan: str, key: bytes) -> list[dict[str, Any]]:
+    """Return rows of the plan's assignment tables, which the load may not have taken in yet."""
+    return [
+        {"exp_id": row["exp_id"], "unit_hid": ids.hashed(key, row["unit_id"]), "variant": row["variant"],
+         "assigned_at": dt.datetime.fromisoformat(row["assigned_at"]), "end_on": None}
+        for path in sorted((store.raw_dir(root) / FOLDER / plan).glob("*.csv"))
+        for row in _own_rows(path)
+    ]  # fmt: skip
+
+
+def _history(
+    earlier: Iterable[Mapping[str, Any]],
+    written: Iterable[Mapping[str, Any]],
+    experiment: str,
+    others: Mapping[str, Other],
+    now: dt.datetime,
+) -> tuple[dict[str, str], set[str]]:
+    """Return arm of each customer of the experiment itself, and customers who are in an overlapping one now."""
+    mine: dict[str, str] = {}
+    busy: set[str] = set()
+    for row in (*earlier, *written):
+        if row["exp_id"] == experiment:
+            mine.setdefault(row["unit_hid"], row["variant"])
+            continue
+        other = others.get(row["exp_id"], Other(None, True))
+        if other.overlaps and _lasts(row, other.days, now):
+            busy.add(row["unit_hid"])
+    return mine, busy
+
+
+def _lasts(row: Mapping[str, Any], days: int | None, now: dt.datetime) -> bool:
+    if row["end_on"] is not None:
+        return row["end_on"] >= now.date()
+    if days is None or row["assigned_at"] is None:
+        return True
+    return row["assigned_at"] + dt.timedelta(days=days) > now
+
+
+def _joined(joined_at: np.ndarray, since: dt.date | None) -> np.ndarray:
+    if since is None:
+        return np.ones(len(joined_at), dtype=bool)
+    filled = np.ma.filled(joined_at, np.datetime64("NaT"))
+    return np.asarray(filled >= np.datetime64(since))
+
+
+def _refuse_formulas(rows: Sequence[Mapping[str, str]], table: Path) -> None:
+    bad = [Problem("data_formula", file=table.as_posix(), field="unit_id", given=row["unit_id"])
+           for row in rows if is_formula(row["unit_id"])]  # fmt: skip
+    if bad:
+        raise InputError(*bad)
+
+
+def _write_lists(folder: Path, rows: Sequence[tuple[str, str, str, str]]) -> int:
+    """Write one list for each arm and employee out of (arm, employee, its hash, customer); drop lists left over."""
+    by_file: dict[Path, list[dict[str, str]]] = {}
+    for arm, employee, digest, customer in rows:
+        path = folder / arm / f"{_file_name(employee)}-{digest[:8]}.csv"
+        cells = {"external_userid": safe_cell(customer), "userid": safe_cell(employee), "arm": arm}
+        by_file.setdefault(path, []).append(cells)
+    for path in folder.glob("*/*.csv"):
+        if path not in by_file:
+            path.unlink()
+    for path, cells in sorted(by_file.items()):
+        store.make_private(path.parent)
+        content = _csv(LIST_HEADS, sorted(cells, key=lambda row: row["external_userid"]), bom=True)
+        if not path.is_file() or path.read_bytes() != content:
+            write_whole(path, content)
+    return len(by_file)
+
+
+def _file_name(employee: str) -> str:
+    """Return an employee's id as part of a file name, on any system."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", employee)[:40] or "employee"
+
+
+def _csv(heads: Sequence[str], rows: Iterable[Mapping[str, str]], *, bom: bool) -> bytes:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, heads, lineterminator="\r\n" if bom else "\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode("utf-8-sig" if bom else "utf-8")
