@@ -289,7 +289,7 @@ def register(
 ) -> None:
     """Register a test's design before anybody is assigned. 登记实验设计。"""
     w = _words(locale)
-    from planlib.workbook.trials import register_experiment
+    from planlib.registering import register_experiment
 
     today = dt.datetime.now().astimezone().date()
     register_experiment(plan, experiment, w, reason=reason, owner=owner, day=today, write=_print)
@@ -310,8 +310,8 @@ def assign(
 ) -> None:
     """Deal customers to the arms of a registered test and write lists to send. 实验分组。"""
     w = _words(locale)
+    from planlib.registering import assign_experiment
     from planlib.workbook.data_job import data_root
-    from planlib.workbook.trials import assign_experiment
 
     root, now = data_root(plan, data), dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None)
     since = joined_since and joined_since.date()

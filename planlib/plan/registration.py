@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,15 @@ def experiment_of(plan: Plan, experiment: str) -> Experiment:
     return found
 
 
-def design(test: Experiment) -> dict[str, Any]:
+def design(test: Experiment, people: int) -> dict[str, Any]:
     """Return what of an experiment a read-out is held to: whom, what, how many, by which rule.
 
     Why it is asked, when it starts, what it costs and who answers for it are free to change. `arms` is a list of
-    [arm, share], the control first; `people` and `weeks` follow from the rest.
+    [arm, share], the control first.
 
-    Raises:
-        InputError: baseline and smallest effect leave no share between 0 and 1.
+    Args:
+        test: of the plan.
+        people: that it needs in all arms, by its own settings.
     """
     return {
         "unit": test.unit,
@@ -124,32 +125,8 @@ def design(test: Experiment) -> dict[str, Any]:
         "sides": test.sides,
         "looks": list(test.looks),
         "stopping": test.stopping,
-        "people": _sized(test).size.n_total,
+        "people": people,
     }
-
-
-def weeks_of(test: Experiment) -> int:
-    """Return the whole weeks that a test takes to meet its people.
-
-    Raises:
-        InputError: as `design`.
-    """
-    return _sized(test).weeks
-
-
-def _sized(test: Experiment):
-    from planlib.experiments.planning import size_up
-
-    return size_up(
-        test.baseline.central,
-        test.smallest_worth_having.central,
-        test.traffic_per_week.central,
-        allocation=tuple(test.arms.values()),
-        alpha=test.alpha,
-        power=test.power,
-        sides=test.sides,
-        longest_weeks=1,
-    )
 
 
 def design_sha256(of: Mapping[str, Any]) -> str:
@@ -178,13 +155,20 @@ def registered(plan_file: str | Path, experiment: str) -> Registration | None:
 
 
 def register(
-    plan_file: str | Path, experiment: str, *, reason: str = "", owner: str | None = None, day: dt.date
+    plan_file: str | Path,
+    experiment: str,
+    size: Callable[[Experiment], int],
+    *,
+    reason: str = "",
+    owner: str | None = None,
+    day: dt.date,
 ) -> Registration:
     """Write an experiment's design into the plan's decision log, unless it stands there as it is.
 
     Args:
         plan_file: the plan.
         experiment: id of one of its experiments.
+        size: returns the people that an experiment needs in all arms.
         reason: why, or who approved it; needed for a test that the plan flags for review, and for a change.
         owner, day: kept in the log; the experiment's owner is named when no other is.
 
@@ -197,7 +181,7 @@ def register(
     """
     plan = load_plan(plan_file)
     test = experiment_of(plan, experiment)
-    made, before = design(test), registered(plan_file, experiment)
+    made, before = design(test, size(test)), registered(plan_file, experiment)
     digest = design_sha256(made)
     if before is not None and before.sha256 == digest:
         return before

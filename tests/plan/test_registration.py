@@ -10,7 +10,7 @@ from planlib.core.words import words
 from planlib.plan import load_plan
 from planlib.plan.decide import log_path, verify_log
 from planlib.plan.registration import Observed, design, deviations, differences, experiment_of, register, registered
-from planlib.workbook.trials import deviation_line, register_experiment
+from planlib.registering import deviation_line, people_of, register_experiment
 
 DAY = dt.date(2027, 3, 1)
 MINIMAL = Path(__file__).parent / "minimal.yaml"
@@ -44,25 +44,26 @@ def change(plan, old, new):
 
 
 def test_a_design_holds_what_a_read_out_is_held_to(plan):
-    made = design(experiment_of(load_plan(plan), "coupon"))
+    made = design(experiment_of(load_plan(plan), "coupon"), 37_738)
     assert made["arms"] == [["control", 0.5], ["coupon", 0.5]]  # the control stays first, whatever sorts keys
-    assert made["people"] == 2 * 18_869  # +10 % on 8 %: closed form of the acceptance line
+    # +10 % on 8 %: closed form of the acceptance line
+    assert made["people"] == people_of(experiment_of(load_plan(plan), "coupon")) == 2 * 18_869
     assert made["guardrails"] == {"opt_out_rate": 0.002}
     assert not {"owner", "question", "start_month", "cost", "why"} & set(made)
 
 
 def test_registering_again_says_what_changed(plan):
-    first = register(plan, "coupon", day=DAY)
+    first = register(plan, "coupon", people_of, day=DAY)
     assert first.new and first.changed == () and registered(plan, "coupon").sha256 == first.sha256
-    again = register(plan, "coupon", day=DAY + dt.timedelta(1))
+    again = register(plan, "coupon", people_of, day=DAY + dt.timedelta(1))
     assert not again.new and again.date == "2027-03-01"
     change(plan, "owner: content", "owner: content\n    start_month: 4")  # not part of the design
-    assert not register(plan, "coupon", day=DAY).new
+    assert not register(plan, "coupon", people_of, day=DAY).new
     change(plan, "{metric: opt_out_rate, margin: 0.002}", "{metric: opt_out_rate, margin: 0.003}")
     with pytest.raises(InputError) as told:
-        register(plan, "coupon", day=DAY)
+        register(plan, "coupon", people_of, day=DAY)
     assert told.value.problems[0].code == "change_reason"
-    changed = register(plan, "coupon", reason="too tight", day=DAY)
+    changed = register(plan, "coupon", people_of, reason="too tight", day=DAY)
     assert [c.field for c in changed.changed] == ["guardrails"] and changed.new
     assert verify_log(log_path(plan)) == 2
     assert registered(plan, "coupon").reason == "too tight"
@@ -71,19 +72,19 @@ def test_registering_again_says_what_changed(plan):
 def test_a_flagged_test_needs_an_approval(plan):
     change(plan, "owner: content", "owner: content\n    review: prices differ")
     with pytest.raises(InputError) as told:
-        register(plan, "coupon", reason="  ", day=DAY)
+        register(plan, "coupon", people_of, reason="  ", day=DAY)
     assert told.value.problems[0].code == "review_reason" and not log_path(plan).exists()
-    assert register(plan, "coupon", reason="legal, 1 March", day=DAY).new
+    assert register(plan, "coupon", people_of, reason="legal, 1 March", day=DAY).new
 
 
 def test_an_unknown_experiment_names_the_known_ones(plan):
     with pytest.raises(InputError) as told:
-        register(plan, "cupon", day=DAY)
+        register(plan, "cupon", people_of, day=DAY)
     assert "coupon" in told.value.render("en")
 
 
 def test_a_log_that_was_changed_registers_nothing(plan):
-    register(plan, "coupon", day=DAY)
+    register(plan, "coupon", people_of, day=DAY)
     log = log_path(plan)
     log.write_text(log.read_text(encoding="utf-8").replace("0.008", "0.009"), encoding="utf-8")
     with pytest.raises(InputError) as told:
@@ -110,7 +111,7 @@ PEOPLE = 2 * 18_869
     ],
 )
 def test_what_a_read_out_departs_from(plan, seen, codes):
-    agreed = register(plan, "coupon", day=DAY)
+    agreed = register(plan, "coupon", people_of, day=DAY)
     found = deviations(agreed, agreed.design, Observed(**seen))
     assert [one.code for one in found] == codes
     for locale in ("zh", "en"):
@@ -119,7 +120,7 @@ def test_what_a_read_out_departs_from(plan, seen, codes):
 
 def test_a_planned_look_may_end_a_sequential_test_and_no_other_may(plan):
     change(plan, "owner: content", "owner: content\n    looks: [0.5, 1.0]\n    stopping: pocock")
-    agreed = register(plan, "coupon", day=DAY)
+    agreed = register(plan, "coupon", people_of, day=DAY)
     codes = {share: [d.code for d in deviations(agreed, None, Observed(people=int(share * PEOPLE)))]
              for share in (0.3, 0.5, 0.7, 1.0)}  # fmt: skip
     assert codes == {0.3: ["early_stop"], 0.5: [], 0.7: ["early_stop"], 1.0: []}
@@ -127,12 +128,12 @@ def test_a_planned_look_may_end_a_sequential_test_and_no_other_may(plan):
 
 def test_a_look_without_a_stopping_rule_ends_nothing(plan):
     change(plan, "owner: content", "owner: content\n    looks: [0.5, 1.0]")
-    agreed = register(plan, "coupon", day=DAY)
+    agreed = register(plan, "coupon", people_of, day=DAY)
     assert [d.code for d in deviations(agreed, None, Observed(people=PEOPLE // 2))] == ["early_stop"]
 
 
 def test_another_design_than_registered_is_named_field_by_field(plan):
-    agreed = register(plan, "coupon", day=DAY)
+    agreed = register(plan, "coupon", people_of, day=DAY)
     now = agreed.design | {"alpha": 0.1, "primary": "aov"}
     found = deviations(agreed, now)
     assert [one.values["field"] for one in found] == ["primary", "alpha"]

@@ -10,6 +10,7 @@ from typing import Any
 from planlib.core.errors import InputError, Problem
 from planlib.core.metrics import metric
 from planlib.core.words import Words
+from planlib.experiments.planning import Sized, size_up
 from planlib.plan import load_plan
 from planlib.plan.experiment_inputs import overlap
 from planlib.plan.model import Experiment
@@ -22,17 +23,43 @@ from planlib.plan.registration import (
     experiment_of,
     register,
     registered,
-    weeks_of,
 )
 
 Write = Callable[[str], None]
+
+
+def people_of(test: Experiment) -> int:
+    """Return the people that an experiment needs in all arms.
+
+    Raises:
+        InputError: its baseline and smallest effect leave no share between 0 and 1.
+    """
+    return sized(test).size.n_total
+
+
+def sized(test: Experiment) -> Sized:
+    """Return size and weeks of an experiment.
+
+    Raises:
+        InputError: as `people_of`.
+    """
+    return size_up(
+        test.baseline.central,
+        test.smallest_worth_having.central,
+        test.traffic_per_week.central,
+        allocation=tuple(test.arms.values()),
+        alpha=test.alpha,
+        power=test.power,
+        sides=test.sides,
+        longest_weeks=1,
+    )
 
 
 def register_experiment(
     plan_file: str, experiment: str, w: Words, *, reason: str, owner: str | None, day: dt.date, write: Write
 ) -> None:
     """Register an experiment's design and say what it is, and what differs from the registration before."""
-    done = register(plan_file, experiment, reason=reason, owner=owner, day=day)
+    done = register(plan_file, experiment, people_of, reason=reason, owner=owner, day=day)
     key = "registered" if done.new and not done.changed else "registered_again" if done.new else "registered_already"
     told = {"experiment": experiment, "date": w.date(dt.date.fromisoformat(done.date)), "sha256": done.sha256[:12]}
     write(w.text(f"experiments.say.{key}", **told))
@@ -66,7 +93,7 @@ def assign_experiment(
     Raises:
         InputError: the experiment is unknown, not registered, or registered otherwise; or as `assign_customers`.
     """
-    from planlib.data.assigned import Other, assign_customers
+    from planlib.assigned import Other, assign_customers
     from planlib.data.store import make_private, tidy_dir
     from planlib.workbook.data_job import WAIT_SECONDS
     from planlib.workbook.lock import hold
@@ -77,7 +104,9 @@ def assign_experiment(
     if joined_since is None and metric(test.primary).population == "new_users":
         raise InputError(Problem("newcomers_since", Path(plan_file).as_posix(), f"experiments.{experiment}.primary"))
     others = {
-        other.id: Other(7 * weeks_of(other), overlap(test, other)) for other in plan.experiments if other.id != test.id
+        other.id: Other(7 * sized(other).weeks, overlap(test, other))
+        for other in plan.experiments
+        if other.id != test.id
     }
     waits = {"wait_seconds": WAIT_SECONDS, "on_wait": lambda _: write(w.text("data.load.waiting"))}
     with hold(make_private(tidy_dir(root)), **waits):
@@ -112,7 +141,7 @@ def _agreed(plan_file: str, test: Experiment) -> Registration:
     agreed = registered(plan_file, test.id)
     if agreed is None:
         raise InputError(Problem("not_registered", **told, values={"experiment": test.id}))
-    changed = differences(agreed.design, design(test))
+    changed = differences(agreed.design, design(test, people_of(test)))
     if changed:
         fields = ", ".join(change.field for change in changed)
         raise InputError(Problem("registered_otherwise", **told, values={"date": agreed.date, "fields": fields}))

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from planlib.assigned import Other, assign_customers, safe_cell
 from planlib.core.errors import InputError
 from planlib.core.words import words
-from planlib.data.assigned import Other, assign_customers, safe_cell
 from planlib.data.engine import Engine
 from planlib.data.erase import forget
 from planlib.data.load import load
 from planlib.plan.registration import register
-from planlib.workbook.trials import assign_experiment
+from planlib.registering import assign_experiment, people_of
 from tests.data.hand_made import MONDAY, contact, contacts, put
 
 NOW = dt.datetime(2027, 3, 1, 9, 0)
 STAFF = ("li", "wu", "zhang")
-MINIMAL = Path(__file__).parents[1] / "plan" / "minimal.yaml"
+MINIMAL = Path(__file__).parent / "plan" / "minimal.yaml"
 ROW = """experiments:
   - id: coupon
     question: {zh: 问, en: Q}
@@ -216,7 +216,7 @@ def test_the_command_refuses_what_is_not_registered_and_says_what_it_did(root, t
         return error.value.problems[0].code
 
     assert refused() == "not_registered" and not said
-    register(plan, "coupon", day=NOW.date())
+    register(plan, "coupon", people_of, day=NOW.date())
     assign_experiment(str(plan), "coupon", words(locale), **told)
     text = "\n".join(said)
     assert "coupon" in text and "45" in text and "37,738" in text and "outputs/private/minimal/coupon" in text
@@ -225,5 +225,5 @@ def test_the_command_refuses_what_is_not_registered_and_says_what_it_did(root, t
     assert refused() == "registered_otherwise"
     plan.write_text(MINIMAL.read_text(encoding="utf-8") + ROW.replace("user_conversion_rate", "first_interaction_rate"),
                     encoding="utf-8")  # fmt: skip
-    register(plan, "coupon", reason="newcomers", day=NOW.date())
+    register(plan, "coupon", people_of, reason="newcomers", day=NOW.date())
     assert refused() == "newcomers_since"
