@@ -376,9 +376,7 @@ def moments_text(
         whole = all(_WHOLE.match(types[name]) for name in family)
         for i, name in enumerate(family):
             moved = _moved(name, types[name], places[name], whole=whole, exact=exact)
-            if len(family) > 1 and name in filled:
-                moved = f"COALESCE({moved}, 0)"
-            others = [
+            others = [  # a covariate that is missing adds nothing to sums about the shift: it counts as the shift
                 f"{_value(other, types[other])} IS NOT NULL"
                 for j, other in enumerate(family)
                 if j != i and other not in filled
