@@ -35,7 +35,10 @@ class Refit:
 
 
 def refit(case: Case, spend: np.ndarray, outcome: np.ndarray) -> tuple[Refit, ...]:
-    """Fit each channel's new users on its own spend: one level, carry-over, and a curve of the plan's kind.
+    """Fit each channel's new users on its own spend: carry-over and a curve of the plan's kind.
+
+    Users count for a channel when they come through its own links, so that no spend brings none; a level besides would
+    trade off against the curve and leave both unknown.
 
     Args:
         case: the plan's.
@@ -47,7 +50,7 @@ def refit(case: Case, spend: np.ndarray, outcome: np.ndarray) -> tuple[Refit, ..
         kind = "michaelis_menten" if kind == "hill" and shape == 1 else kind
         weeks = len(spend)
         try:
-            fit = fit_response(outcome[:, c], spend[:, [c]], [kind], controls=np.ones((weeks, 1)))
+            fit = fit_response(outcome[:, c], spend[:, [c]], [kind], controls=np.empty((weeks, 0)))
         except InputError as error:
             found.append(Refit(name, error.problems[0].code, case.responses[c], weeks))
             continue

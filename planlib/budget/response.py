@@ -161,7 +161,7 @@ def fit_response(
         outcome: (T,) outcomes a week.
         spend: (T, C) CNY a week, >= 0.
         kind: (C,) curve of each channel; hill and power have a free shape.
-        controls: (T, P) linear terms; by default level, trend and one wave a year.
+        controls: (T, P) linear terms, P >= 0; by default level, trend and one wave a year.
         lifts: results of experiments that calibrate the curves.
         starts: starting points, >= 1.
         seed: of the starting points; the same gives the same fit.
@@ -197,7 +197,8 @@ def _checked(outcome, spend, kind, controls, lifts) -> tuple[np.ndarray, np.ndar
         guard.choice(f"kind[{c}]", name, KINDS)
     if x.ndim == 2 and (len(x) != len(y) or x.shape[1] != len(kind)):
         guard.add("shape", "spend", f"shape {x.shape}", expected=f"({len(y)}, {len(kind)})")
-    z = guard.numbers("controls", seasonal_controls(len(y)) if controls is None else controls, ndim=(2,))
+    z = seasonal_controls(len(y)) if controls is None else np.asarray(controls)
+    z = z.astype(float) if z.shape == (len(y), 0) else guard.numbers("controls", z, ndim=(2,))
     if z.ndim == 2 and len(z) != len(y):
         guard.add("shape", "controls", f"shape {z.shape}", expected=f"({len(y)}, P)")
     for k, lift in enumerate(lifts):

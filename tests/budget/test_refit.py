@@ -1,9 +1,15 @@
 """Curves fitted to weeks: known ones come back a month at a time; where the data tell nothing the plan's stay."""
 
+import json
+
 import numpy as np
 import pytest
 
 from planlib.budget.refit import WEEKS_A_MONTH, draws, refit, with_fits
+from planlib.data.channels import observed
+from planlib.data.engine import Engine
+from planlib.data.load import load
+from planlib.data.sample import write_sample
 from tests.budget.test_case import small
 
 
@@ -11,7 +17,7 @@ def weeks(seed=3, n=104, noise=0.02):
     rng = np.random.default_rng(seed)
     spend = np.column_stack([rng.uniform(0, 400, n), rng.uniform(0, 400, n)])
     top, half = np.array([200.0, 50.0]), np.array([120.0, 60.0])
-    users = 5.0 + top * spend / (half + spend)
+    users = top * spend / (half + spend)
     return spend, users * (1 + noise * rng.standard_normal((n, 2)))
 
 
@@ -49,3 +55,32 @@ def test_draws_of_the_fit_replace_those_of_the_plan():
     assert np.all(top[:, 1] == 1.5)
     assert np.median(top[:, 0]) == pytest.approx(1.0, abs=0.1)
     assert np.ptp(half[:, 0]) > 0
+
+
+def test_curves_of_the_sample_brand_come_back_with_intervals(tmp_path):
+    """What was planted: carry-over within 3 standard errors, users at the mean spend within 15 %.
+
+    The brand's partners follow a bent curve (shape 1.6) and are fitted with a plain one, as its plan assumes.
+    """
+    root = tmp_path / "brand"
+    write_sample(root, customers=20_000, seed=7)
+    for path in (root / "raw").rglob("*"):
+        if path.is_file() and not path.name.startswith(("cost", "channel", "staff", "wecom_contact")):
+            path.unlink()
+    load(root)
+    names = ("moments_ads", "partners", "referral")
+    with Engine(root) as tables:
+        spend, users = observed(tables, names).weeks()
+    planted = json.loads((root / "truth.json").read_text(encoding="utf-8"))["channels"]["curves"]
+    case = small(
+        channels=names, responses=(("michaelis_menten", 400.0, 100.0, 1.0),) * 3,
+        open_months=np.ones((3, 3), dtype=bool),
+        most_cny=np.full(3, 1e4), floor_cny=np.zeros(3), least_if_on_cny=np.zeros(3), stated_users=np.ones(3),
+    )  # fmt: skip
+    for name, found, spent in zip(names, refit(case, spend, users), spend.mean(axis=0), strict=True):
+        truth = planted[name]
+        assert found.basis == "data"
+        assert abs(found.fit.decay[0] - truth["carry_over"]) < 3 * found.fit.se["decay"][0]
+        brought = truth["ceiling"] / (1 + (truth["half_spend_cny"] / spent) ** truth["shape"])
+        assert found.fit.steady().value(np.array([spent]))[0] == pytest.approx(brought, rel=0.15)
+        assert 0 < found.fit.se["amount"][0] < found.fit.amount[0]
