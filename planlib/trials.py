@@ -1,0 +1,278 @@
+"""Which tests the tidy tables hold, and what each of them is asked: by the plan where it lists the test."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from planlib.data.engine import Engine, statement, to_duckdb
+from planlib.data.readout import TABLE, People, trial_text
+from planlib.experiments.trial import Guardrail, Metric, Money, Question, ReadOut
+from planlib.readout import TRIAL, read_out
+
+if TYPE_CHECKING:
+    from planlib.plan import Plan
+
+CLASSES = ("value_class", "interaction_class")  # known at assignment
+AFTER = "friend"  # friend or deleted: known only afterwards
+RATIOS = {"message_open": ("messages_opened", "messages_delivered")}  # metrics that are ratios of two columns
+FALLING = ("opt_out", "complaint", "group_exit", "coupon_redeemed")  # what should not rise
+DELIVERED = "delivered"
+NET_MARGIN = "net_margin"
+BEFORE = "_before"
+CONTROLS = ("control", "none", "holdout")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A test as the tables hold it.
+
+    Attributes:
+        id, name: of the test; the name as written in its table, else "".
+        metric: registered primary metric, as its table names it.
+        start, end: first and last day; None where not told.
+        arms: labels in alphabetical order.
+        columns: metrics that were measured, in alphabetical order.
+    """
+
+    id: str
+    name: str
+    metric: str
+    start: dt.date | None
+    end: dt.date | None
+    arms: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a test is asked, and where that comes from.
+
+    Attributes:
+        trial: the test.
+        question: None with `reason`.
+        reason: why it cannot be read out: one_arm, no_outcomes, or no_primary (the registered metric was not
+            measured); else "".
+        planned: whether the plan lists the test.
+        running: whether its last day is still to come.
+        registered: the registered metric where another one decides, else None.
+        unmeasured: guardrails that the plan asks for and nobody measured.
+    """
+
+    trial: Trial
+    question: Question | None
+    reason: str
+    planned: bool
+    running: bool
+    registered: Metric | None = None
+    unmeasured: tuple[str, ...] = ()
+
+
+def trials(engine: Engine) -> tuple[Trial, ...]:
+    """Return the tests in the order in which they began."""
+    heads = {row["exp_id"]: row for row in engine.query("SELECT * FROM experiments").rows()}
+    measured: dict[str, list[str]] = {}
+    for row in engine.query("SELECT DISTINCT exp_id, metric FROM outcomes ORDER BY exp_id, metric").rows():
+        measured.setdefault(row["exp_id"], []).append(row["metric"])
+    arms: dict[str, list[str]] = {}
+    text = (
+        "SELECT exp_id, variant, CAST(MIN(assigned_at) AS DATE) AS first FROM assignments "
+        "GROUP BY exp_id, variant ORDER BY exp_id, variant"
+    )
+    first: dict[str, dt.date] = {}
+    for row in engine.query(text).rows():
+        arms.setdefault(row["exp_id"], []).append(row["variant"])
+        if row["first"] is not None:
+            first[row["exp_id"]] = min(row["first"], first.get(row["exp_id"], row["first"]))
+    found = []
+    for name, labels in arms.items():
+        head = heads.get(name, {})
+        found.append(
+            Trial(
+                name, head.get("name") or "", head.get("metric") or "", head.get("start_on") or first.get(name),
+                head.get("end_on"), tuple(labels), tuple(measured.get(name, ())),
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda trial: (trial.start or dt.date.max, trial.id)))
+
+
+def people_of(engine: Engine, trial: Trial) -> People:
+    """Take everybody assigned to a test, with what was known of each at assignment.
+
+    Columns are those of `People.of_trial`, then value_class, interaction_class and friend; the classes rest on orders
+    and acts before assignment alone.
+    """
+    covariates = [name for name in trial.columns if name.endswith(BEFORE)]
+    text = (
+        "SELECT p.*, c.value_class, c.interaction_class, c.friend "
+        f"FROM ({trial_text(trial.id, trial.columns, covariates)}) p "
+        f"LEFT JOIN (\n{to_duckdb(statement('assigned_classes'))}\n) c ON c.unit = p.unit"
+    )
+    db = engine.cursor()
+    db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {TABLE} AS {text}", {"experiment": trial.id})
+    return People(db, trial.id)
+
+
+def ask(
+    trial: Trial,
+    plan: Plan,
+    *,
+    as_of: dt.date,
+    margins: Mapping[str, float],
+    planned_people: Mapping[str, int] | None = None,
+) -> Asked:
+    """Say what a test is asked.
+
+    Control, guardrails with margins, level, sides, looks, smallest worthwhile effect, segments and prior are the
+    plan's where it lists the test. A test of coupons is judged by the net margin of each person assigned where that
+    was measured. A test that has ended is read out as complete: its size was fixed by the calendar.
+
+    Args:
+        trial: as the tables hold it.
+        plan: of the run.
+        as_of: newest day of the data.
+        margins: column -> margin of a guardrail, for tests that the plan does not list.
+        planned_people: test -> people planned, for tests that still run.
+    """
+    planned = next((one for one in plan.experiments if one.id == trial.id), None)
+    running = trial.end is not None and trial.end > as_of
+    if len(trial.arms) < 2:
+        return Asked(trial, None, "one_arm", planned is not None, running)
+    if not trial.columns:
+        return Asked(trial, None, "no_outcomes", planned is not None, running)
+    registered = _metric(trial.metric, trial.columns) or (planned and _metric(planned.primary, trial.columns))
+    net = next((name for name in trial.columns if name.startswith(NET_MARGIN)), None)
+    primary = _metric(net, trial.columns) if net else registered
+    if primary is None:
+        return Asked(trial, None, "no_primary", planned is not None, running)
+    guards, unmeasured = _guardrails(trial, planned, margins)
+    primary = replace(primary, higher_is_better=primary.column not in {one.metric.column for one in guards})
+    secondary = _secondary(trial, primary, registered, guards)
+    known = [label for label in planned.arms if label in trial.arms] if planned else []
+    options: dict[str, Any] = {
+        "guardrails": tuple(guards),
+        "dimensions": ("block",),
+        "after_assignment": (AFTER,),
+        "delivered": DELIVERED if DELIVERED in trial.columns else None,
+        "planned_people": (planned_people or {}).get(trial.id) if running else None,
+        "money": _money(primary, plan),
+    }
+    if planned is not None:
+        options |= _settled(planned, running=running, own=primary == registered)
+    question = Question(
+        control=known[0] if known else _control(trial.arms), metrics=(primary, *secondary), **TRIAL, **options
+    )
+    other = registered if registered is not None and registered.name != primary.name else None
+    return Asked(trial, question, "", planned is not None, running, other, tuple(unmeasured))
+
+
+def planned_people(plan: Plan) -> dict[str, int]:
+    """Return the people in all arms that each test of the plan needs, by test."""
+    from planlib.experiments.planning import size_up
+    from planlib.plan.experiment_inputs import planned_tests
+
+    found = {}
+    for test in planned_tests(plan):
+        options = {"allocation": test.allocation, "alpha": test.alpha, "power": test.power, "sides": test.sides}
+        found[test.id] = int(size_up(test.baseline, test.effect, test.per_week, **options).size.n_total)
+    return found
+
+
+def read(engine: Engine, asked: Asked) -> ReadOut:
+    """Read a test out, by assignment; segments of fewer than two labels are left out."""
+    with people_of(engine, asked.trial) as people:
+        question = asked.question
+        several = [name for name in question.segments if _labels(people, name) > 1]
+        return read_out(people, replace(question, segments=tuple(several)))
+
+
+def _labels(people: People, column: str) -> int:
+    return len(people.breakdown("variant", (), column))
+
+
+def _metric(name: str | None, columns: tuple[str, ...]) -> Metric | None:
+    """A metric of the tables by the name of a column, a ratio of two, or a rate of the catalogue."""
+    for own in (name or "", (name or "").removesuffix("_rate")):
+        if own in columns:
+            before = f"{own}{BEFORE}"
+            return Metric(
+                own, covariate=before if before in columns else None, higher_is_better=not own.startswith(FALLING)
+            )
+        parts = RATIOS.get(own)
+        if parts and set(parts) <= set(columns):
+            return Metric(*parts)
+    return None
+
+
+def _guardrails(trial: Trial, planned: Any, margins: Mapping[str, float]) -> tuple[list[Guardrail], list[str]]:
+    wanted = {one.metric: one.margin for one in planned.guardrails} if planned else dict(margins)
+    found, missing = [], []
+    for name, margin in wanted.items():
+        metric = _metric(name, trial.columns)
+        if metric is None:
+            missing.append(name)
+        else:
+            found.append(Guardrail(metric, margin_abs=margin))
+    return found, missing
+
+
+def _secondary(trial: Trial, primary: Metric, registered: Metric | None, guards: list[Guardrail]) -> list[Metric]:
+    """What else was measured: neither guardrail nor covariate nor part of a ratio nor delivery itself."""
+    ratio = {name for parts in RATIOS.values() for name in parts}
+    used = {primary.column, DELIVERED, *ratio, *(one.metric.column for one in guards)}
+    others = [name for name in trial.columns if name not in used and not name.endswith(BEFORE)]
+    found = [_metric(name, trial.columns) for name in others]
+    first = [] if registered is None or registered.name == primary.name else [registered]
+    return list({metric.name: metric for metric in (*first, *found) if metric is not None}.values())
+
+
+def _settled(planned: Any, *, running: bool, own: bool) -> dict[str, Any]:
+    """What the plan settled before the test; effects are worth it in the unit of the planned metric alone."""
+    effect = planned.smallest_worth_having.central
+    return {
+        "alpha": planned.alpha,
+        "alternative": "two_sided" if planned.sides == 2 else "greater" if effect > 0 else "less",
+        "looks": tuple(planned.looks) if running else (1.0,),
+        "stopping": planned.stopping if running else "fixed",
+        "worth": abs(effect) if own else None,
+        "prior_sd_rel": planned.effect_sd.central if planned.effect_sd is not None and own else None,
+        "segments": tuple(name for name in planned.segments if name in CLASSES),
+    }
+
+
+def _money(primary: Metric, plan: Plan) -> Money | None:
+    people = float(plan.baseline.opening_users.central)
+    if people <= 0:
+        return None
+    if primary.column.startswith(NET_MARGIN):
+        return Money(1.0, people)
+    margin = plan.baseline.gross_margin
+    if primary.column.startswith("order_") and margin is not None:
+        return Money(plan.baseline.aov.central * margin.central, people)
+    return None
+
+
+def _control(arms: tuple[str, ...]) -> str:
+    return next((name for name in CONTROLS if name in arms), arms[0])
+
+
+def variants(engine: Engine, asked: Asked, found: ReadOut) -> dict[str, ReadOut]:
+    """Read a test out under other choices, where there are any.
+
+    Returns:
+        left_out: without the labels that are at fault, in all arms; registered: judged by the registered metric where
+        another one decides.
+    """
+    others: dict[str, ReadOut] = {}
+    for mismatch in (found.health.mismatch, found.health.reached):
+        if mismatch is not None and mismatch.remedy == "leave_out_in_all_arms":
+            gone = tuple((mismatch.dimension, label) for label in mismatch.labels)
+            others["left_out"] = read(engine, replace(asked, question=replace(asked.question, leave_out=gone)))
+            break
+    if asked.registered is not None:
+        metrics = [asked.registered, *(m for m in asked.question.metrics if m.name != asked.registered.name)]
+        plain = replace(asked.question, metrics=tuple(metrics), worth=None, prior_sd_rel=None, money=None)
+        others["registered"] = read(engine, replace(asked, question=plain))
+    return others
