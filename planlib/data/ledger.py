@@ -17,6 +17,7 @@ from typing import Any
 from planlib.core.errors import Problem
 
 CHUNK = 2**20
+_NAMES = "surrogatepass"  # names of files need not be UTF-8 where the system allows any
 LOADED, ASIDE, SUPERSEDED, COPY = "loaded", "aside", "superseded", "copy"
 
 
@@ -67,12 +68,12 @@ def dump(entries: Iterable[Entry]) -> bytes:
     made = [dataclasses.asdict(entry) for entry in entries]
     for entry in made:
         entry["problems"] = [p | {"given": None if p["given"] is None else str(p["given"])} for p in entry["problems"]]
-    return json.dumps(made, ensure_ascii=False, sort_keys=True).encode()
+    return json.dumps(made, ensure_ascii=False, sort_keys=True).encode(errors=_NAMES)
 
 
 def parse(content: bytes) -> list[Entry]:
     """Return the entries of `dump`."""
-    return [_entry(found) for found in json.loads(content)]
+    return [_entry(found) for found in json.loads(content.decode(errors=_NAMES))]
 
 
 def _entry(found: dict[str, Any]) -> Entry:

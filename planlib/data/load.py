@@ -19,10 +19,11 @@ from planlib.data.fields import problem as value_problem
 from planlib.data.ledger import ASIDE, COPY, LOADED, SUPERSEDED, Entry
 from planlib.data.merge import merge
 from planlib.data.schema import TABLES
-from planlib.data.shape import LINE, MAX_LINE, Staged
+from planlib.data.shape import LINE, LINES, MAX_LINE, Staged
 from planlib.data.sources import SOURCES, Source
 from planlib.data.stage import Stage, is_too_long, reader_line, reader_reason
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 LARGE = 16 * 2**20  # bytes from which on JSON is not held whole
 PIECE = 128 * 2**20
 HEAD = 2**20
@@ -191,7 +192,7 @@ def _load(
     listed = {name: entry for name, entry in manifest["tables"].items() if tables and name not in made}
     listed |= {name: entry for name, entry in made.items() if entry}
     _commit(root, manifest, listed, entries.values())
-    rows = {name: int(entry["rows"]) if entry else 0 for name, entry in made.items()}
+    rows = {name: int(entry["rows"]) if entry else 0 for name, entry in made.items() if entry or name in tables}
     return _report(tuple(done.values()), scan, entries, rows)
 
 
@@ -364,7 +365,7 @@ def _read_sheet(rows, entry: Entry, stage: Stage, found: _Found) -> None:
         if not found.header:
             found.note(source)
             found.header = ",".join(header.labels)
-        stage.add(source, entry.number, context, json.dumps(record, ensure_ascii=False))
+        stage.add(source, entry.number, context, _JSON.encode(record))
 
 
 def _read_small(path: Path, encoding: str, entry: Entry, stage: Stage, found: _Found) -> None:
@@ -382,7 +383,7 @@ def _stage_value(value: object, line: int | None, entry: Entry, stage: Stage, fo
         for each in payload.payloads(value, context, shown=entry.path, stem=path.stem, pulled=pulled):
             found.note(each.source, each.guessed)
             if each.source is not None:
-                stage.add(each.source, entry.number, each.context, json.dumps(each.content, ensure_ascii=False))
+                stage.add(each.source, entry.number, each.context, _JSON.encode(each.content))
     except InputError as error:
         raise InputError(*(dataclasses.replace(p, line=p.line or line) for p in error.problems)) from None
 
@@ -409,22 +410,14 @@ def _read_large(path: Path, entry: Entry, stage: Stage, found: _Found) -> None:
 def _sound(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (RecursionError, ValueError):
         return False
     return True
 
 
 def _read_lines(path: Path, first: object, entry: Entry, stage: Stage, found: _Found) -> None:
     """Read one payload a line: straight from the file when all lines are of one source, else line by line."""
-    name = PurePosixPath(entry.path)
-    pulled = dt.datetime.fromisoformat(entry.pulled_at)
-    context = payload.name_context(name)
-    source = payload.identify(first) if isinstance(first, dict) else None
-    plain = isinstance(first, dict) and source is not None and not set("*?[]\\") & set(str(path))
-    if plain and stage.wanted(source) and _uniform(path, source, stage, entry.path):
-        told, guessed = payload.complete(source, context, stem=name.stem, pulled=pulled)
-        found.note(source, guessed)
-        _insert(stage, source, Staged(path.as_posix(), file_no=entry.number, context=told), entry.path)
+    if not set("*?[]\\") & set(str(path)) and _insert_alike(path, first, LINES, entry, stage, found):
         return
     with open(path, encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
@@ -433,8 +426,21 @@ def _read_lines(path: Path, first: object, entry: Entry, stage: Stage, found: _F
                 _stage_value(value, number, entry, stage, found)
 
 
-def _uniform(path: Path, source: Source, stage: Stage, shown: str) -> bool:
-    """Return whether every line is of the source, and refuse errors of the platform among them."""
+def _insert_alike(path: Path, first: object, form: str, entry: Entry, stage: Stage, found: _Found) -> bool:
+    """Insert the payloads of a file as they stand when all are of the first one's source; return whether they are."""
+    source = payload.identify(first) if isinstance(first, dict) else None
+    if source is None or not stage.wanted(source) or not _uniform(path, source, form, stage, entry.path):
+        return False
+    name = PurePosixPath(entry.path)
+    pulled = dt.datetime.fromisoformat(entry.pulled_at)
+    told, guessed = payload.complete(source, payload.name_context(name), stem=name.stem, pulled=pulled)
+    found.note(source, guessed)
+    _insert(stage, source, Staged(path.as_posix(), form=form, file_no=entry.number, context=told), entry.path)
+    return True
+
+
+def _uniform(path: Path, source: Source, form: str, stage: Stage, shown: str) -> bool:
+    """Return whether every payload is of the source, and refuse errors of the platform among them."""
     import duckdb
 
     name = source.list_path.split("|")[0].removesuffix("[]") or min(source.keys)
@@ -442,7 +448,7 @@ def _uniform(path: Path, source: Source, stage: Stage, shown: str) -> bool:
     sql = (
         f"SELECT COUNT(*) FILTER (WHERE \"{name}\" IS NULL), MAX(errcode || ' ' || COALESCE(errmsg, '')) "
         f"FILTER (WHERE errcode NOT IN ('0', '84061')) FROM read_json({literal(path)}, "
-        f"format='newline_delimited', columns={columns}, maximum_object_size="
+        f"format='{form}', columns={columns}, maximum_object_size="
     )
     try:
         try:
@@ -471,7 +477,7 @@ def _reader_refused(error: Exception, shown: str) -> InputError:
     line, reason = reader_line(error), reader_reason(error)
     if "unexpected end" in reason:
         return InputError(Problem("data_json_cut", file=shown, line=line))
-    return InputError(Problem("data_json", file=shown, line=line, values={"reason": reason}))
+    return InputError(Problem("data_json", file=shown, line=line, given=reason))
 
 
 def _read_pieces(
@@ -487,12 +493,14 @@ def _read_pieces(
     rest: list[bytes] = []
     try:
         for text in jsonsplit.arrays(file, opened, rest, stage.valid_json):
+            piece = stage.folder / "piece.json"
+            piece.write_text(text, encoding="utf-8")
             if source is None:
-                for value in json.loads(text):
-                    _stage_value(value, None, entry, stage, found)
+                values = json.loads(text)
+                if not _insert_alike(piece, values[0], "array", entry, stage, found):
+                    for value in values:
+                        _stage_value(value, None, entry, stage, found)
             elif stage.wanted(source):
-                piece = stage.folder / "piece.json"
-                piece.write_text(text, encoding="utf-8")
                 told, guessed = payload.complete(source, context, stem=name.stem, pulled=pulled)
                 told |= {f"/{key}": value for key, value in context.items()}
                 found.note(source, guessed)
@@ -503,11 +511,9 @@ def _read_pieces(
     except jsonsplit.Cut as cut:
         if cut.reason == "end":
             raise InputError(Problem("data_json_cut", file=entry.path, line=cut.line)) from None
-        values = {"reason": cut.reason}
-        raise InputError(Problem("data_json", file=entry.path, line=cut.line, values=values)) from None
+        raise InputError(Problem("data_json", file=entry.path, line=cut.line, given=cut.reason)) from None
     except json.JSONDecodeError as error:
-        values = {"reason": error.msg}
-        raise InputError(Problem("data_json", file=entry.path, values=values)) from None
+        raise InputError(Problem("data_json", file=entry.path, given=error.msg)) from None
 
 
 def _first_element(head: bytes, opened: jsonsplit.Opening, shown: str) -> tuple[dict, Source]:

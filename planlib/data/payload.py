@@ -15,10 +15,11 @@ from planlib.data.sources import SOURCES, Source
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 _NAMED = re.compile(r"\.([a-z_]+)=([\w@+-]+)", re.IGNORECASE)
 _DAY = re.compile(r"20\d{2}-?[01]\d-?[0-3]\d")
+_SECONDS = re.compile(r"[0-9]{10}([0-9]{3})?")  # since 1970, or milliseconds
 _REQUESTS, _RESPONSES = ("request", "params"), ("response", "result", "body")
 _NO_CUSTOMERS = 84061  # the API's way of saying that a member has no customers
 _DAY_KEYS = ("day", "day_begin_time", "start_time", "begin_date", "ds", "date")
-_MILLISECONDS = 10**11
+_SHOWN = 120  # characters of a field list that a message shows
 
 Context = dict[str, str]
 
@@ -103,7 +104,7 @@ def payloads(found: object, context: Context, *, shown: str, stem: str, pulled: 
             yield from payloads(element, told, shown=f"{shown}: {name}", stem=stem, pulled=pulled)
         return
     if source is None and not _is_empty(found):
-        raise InputError(Problem("data_unknown", file=shown))
+        raise InputError(Problem("data_unknown", file=shown, given=", ".join(found)[:_SHOWN]))
     if source is None:
         yield Payload(None, found, context)
         return
@@ -188,8 +189,8 @@ def _is_empty(found: Mapping[str, object]) -> bool:
 
 
 def _day(text: str) -> str:
-    if text.isdigit() and len(text) >= 10:
-        seconds = int(text) // (1000 if int(text) > _MILLISECONDS else 1)
+    if _SECONDS.fullmatch(text):
+        seconds = int(text[:10])
         return dt.datetime.fromtimestamp(seconds, SHANGHAI).strftime("%Y-%m-%d")
     return text
 
@@ -204,8 +205,8 @@ def parse(text: str, shown: str) -> list[tuple[int, object]]:
         return [(1, json.loads(text))]
     except json.JSONDecodeError as error:
         whole = error
-    except RecursionError:
-        raise InputError(Problem("data_json", file=shown, values={"reason": "nesting"})) from None
+    except (RecursionError, ValueError) as error:
+        raise too_much(error, shown) from None
     lines = text.splitlines()
     filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if whole.msg != "Extra data" or len(filled) < 2:
@@ -216,10 +217,18 @@ def parse(text: str, shown: str) -> list[tuple[int, object]]:
             values.append((number, json.loads(line)))
         except json.JSONDecodeError as error:
             raise _broken(error, line, number, shown) from None
+        except (RecursionError, ValueError) as error:
+            raise too_much(error, shown, number) from None
     return values
+
+
+def too_much(error: Exception, shown: str, line: int | None = None) -> InputError:
+    """Refuse JSON that Python's reader gives up on: nested without end, or a number of thousands of digits."""
+    given = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+    return InputError(Problem("data_json", file=shown, line=line, given=given))
 
 
 def _broken(error: json.JSONDecodeError, text: str, line: int, shown: str) -> InputError:
     if error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated"):
         return InputError(Problem("data_json_cut", file=shown, line=line))
-    return InputError(Problem("data_json", file=shown, line=line, values={"reason": error.msg}))
+    return InputError(Problem("data_json", file=shown, line=line, given=error.msg))

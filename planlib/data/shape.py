@@ -15,6 +15,7 @@ from planlib.data.schema import TABLES
 from planlib.data.sources.base import Field, Out, Source
 
 FILE, WITH = "_file", "_with"
+LINES = "newline_delimited"  # as DuckDB calls it
 LINE = 4 * 2**20  # bytes of the longest line that is read at once; buffers of this size take time to make
 MAX_LINE = 64 * 2**20
 Tree = dict[str, "Tree | None"]
@@ -35,7 +36,7 @@ class Staged:
     """
 
     path: str
-    form: str = "newline_delimited"
+    form: str = LINES
     longest: int = LINE
     inside: str = ""
     file_no: int | None = None

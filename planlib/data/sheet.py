@@ -19,6 +19,7 @@ HEADER_ROWS = 30  # how far down a header is looked for, below titles
 MAX_UNPACKED = 200 * 2**20
 MAX_RATIO = 200
 _SMALL_ENOUGH = 10 * 2**20
+_SHOWN = 120  # characters of column heads that a message shows
 BILL = "wxpay_bill"
 _BILL_SUMS = {"应结订单总金额": "settle_yuan", "退款总金额": "refund_yuan"}
 _TOTALS = ("合计", "总计", "汇总", "total")
@@ -115,13 +116,15 @@ def read_xlsx(path: Path, shown: str) -> Iterator[tuple[Header, int, Record]]:
     except Exception as error:  # openpyxl raises whatever its parts raise
         raise InputError(Problem("data_xlsx", file=shown, given=str(error)[:120])) from None
     try:
+        likely = ""
         for sheet in book.worksheets:
             head = [[*row] for row in sheet.iter_rows(max_row=HEADER_ROWS, values_only=True)]
+            likely = next(filter(None, [likely, *map(_like_labels, head)]), "")
             if any(recognise(row, i + 1) for i, row in enumerate(head)):
                 rows = ((i + 1, [*row]) for i, row in enumerate(sheet.iter_rows(values_only=True)))
                 yield from _records(rows, shown, strict=False)
                 return
-        raise InputError(Problem("data_unknown", file=shown))
+        raise InputError(Problem("data_unknown", file=shown, given=likely or None))
     finally:
         book.close()
 
@@ -155,10 +158,11 @@ def _numbered(file, shown: str, delimiter: str) -> Iterator[tuple[int, list[str]
 def _records(
     rows: Iterator[tuple[int, list]], shown: str, *, strict: bool
 ) -> Iterator[tuple[Header, int, Record]]:
-    header = None
+    header, likely = None, ""
     for number, (line, cells) in enumerate(rows):
         if header is None:
             header = recognise(cells, line)
+            likely = likely or _like_labels(cells)
             if header is None and number >= HEADER_ROWS:
                 break
             continue
@@ -170,7 +174,13 @@ def _records(
             raise InputError(Problem("data_row_length", file=shown, line=line, given=len(cells), values=values))
         yield header, line, _record(header, cells, line, shown)
     if header is None:
-        raise InputError(Problem("data_unknown", file=shown))
+        raise InputError(Problem("data_unknown", file=shown, given=likely or None))
+
+
+def _like_labels(cells: Sequence[object]) -> str:
+    """Return a row's cells if they look like labels: no digit in them, which ids and phones have; else nothing."""
+    told = [text for cell in cells if (text := str(cell or "").strip())]
+    return ", ".join(told)[:_SHOWN] if not any(map(str.isdigit, "".join(told))) else ""
 
 
 def _record(header: Header, cells: Sequence[object], line: int, shown: str) -> Record:

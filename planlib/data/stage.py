@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,7 @@ class Stage:
         if file is None:
             file = open(self.folder / f"{source.name}.ndjson", "w", encoding="utf-8", newline="\n")  # noqa: SIM115
             self._open[source.name] = file
-        told = {name: context[name] for name in shape.context_names(source) if name in context}
-        with_ = json.dumps(told, ensure_ascii=False)
+        with_ = _dumped(tuple((name, context[name]) for name in _asked(source.name) if name in context))
         rest = body.lstrip()[1:]
         comma = "" if rest.lstrip().startswith("}") else ","
         self._bytes += file.write(f'{{"{shape.FILE}":{file_no},"{shape.WITH}":{with_}{comma}{rest}\n')
@@ -171,7 +171,7 @@ class Stage:
             try:
                 self.insert(source, shape.Staged(single.as_posix()))
             except _reader_errors() as error:
-                self.broken[number] = Problem("data_shape", values={"reason": reader_reason(error)})
+                self.broken[number] = Problem("data_shape", given=reader_reason(error))
         single.unlink(missing_ok=True)
 
     def _doubles(self, table: str) -> list[tuple[int, str, str]]:
@@ -192,6 +192,16 @@ class Stage:
         noted = self.flaws.setdefault(number, [])
         if len(noted) < MAX_FLAWS:
             noted.append(flaw)
+
+
+@cache
+def _asked(source: str) -> list[str]:
+    return shape.context_names(SOURCES[source])
+
+
+@lru_cache(maxsize=256)
+def _dumped(told: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(dict(told), ensure_ascii=False)
 
 
 def reader_reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from planlib.core.words import Words
 from planlib.data import store
+from planlib.data.ledger import LOADED
 from planlib.workbook.lock import hold
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def load_data(root: Path, w: Words, write: Write) -> int:
 
     with _alone(root, w, write):
         report = load(root)
-    for line in load_lines(report, w):
+    for line in load_lines(report, w, store.raw_dir(root)):
         write(line)
     return 1 if report.aside else 0
 
 
-def load_lines(report: Report, w: Words) -> list[str]:
-    """Return what a load did, line by line."""
+def load_lines(report: Report, w: Words, raw: Path) -> list[str]:
+    """Return what a load did, line by line; `raw` is the folder that the names of files start from."""
     lines = [w.text("data.load.done", files=report.read, rows=w.number(report.rows, "count"), known=report.unchanged)]
     if report.gone:
         lines.append(w.text("data.load.gone", files=report.gone))
@@ -53,8 +54,13 @@ def load_lines(report: Report, w: Words) -> list[str]:
         for entry in report.entries
         if entry.guessed
     ]
+    lines += [
+        w.text("data.load.future", file=entry.path, day=entry.last_day, pulled=entry.pulled_at[:10])
+        for entry in report.entries
+        if entry.status == LOADED and entry.last_day > entry.pulled_at[:10]
+    ]
     if report.aside:
-        lines.append(w.text("data.load.aside", files=len(report.aside)))
+        lines.append(w.text("data.load.aside", files=len(report.aside), folder=raw.as_posix()))
         lines += [problem.render(w.locale) for entry in report.aside for problem in entry.problems]
     return lines
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 
 import pytest
 
 from planlib.core.errors import InputError
+from planlib.core.words import words
 from planlib.data import load as loading
 from planlib.data import sheet
 from planlib.data.engine import Engine
 from planlib.data.load import load
+from planlib.workbook.data_job import load_lines
 from tests.data.hand_made import MONDAY, OK, behaviour, bill, contact, contacts, order, put
 
 HEAD = "日期,渠道,花费\n"
@@ -49,6 +52,10 @@ BROKEN: dict[str, tuple[object, str, str | None, int | None]] = {
     "cut.jsonl": (LINES + '\n{"errcode": 0, "order": {"order_id"', "data_json_cut", None, 4),
     "comma.json": ('{"list": [\n{"ref_date": "2026-11-10",,}\n]}', "data_json", None, 2),
     "deep.json": ("[" * 200_000, "data_json", None, None),
+    "digits.json": ('{"list": [{"ref_date": "20261110", "visit_total": ' + "9" * 5000 + "}]}", "data_json", None, None),
+    "infinite.json": ('{"list": [{"ref_date": "20261110", "visit_total": 1e999}]}', "data_number", None, None),
+    "no_such_day.json": ({"request": {"start_time": 10**23}, "response": OK | {"items": [
+        {"owner": "z", "data": {"chat_total": 1}}]}}, "data_time_number", "day", None),
     "error.json": ({"errcode": 45009, "errmsg": "api freq out of limit"}, "data_api_error", None, None),
     "error.jsonl": (LINES + '\n{"errcode": 61503, "errmsg": "data not ready"}', "data_api_error", None, 4),
     "milliseconds.json": (behaviour(0) | {"behavior_data": [{"stat_time": MONDAY * 1000, "chat_cnt": 1}]},
@@ -177,6 +184,36 @@ def test_links_out_of_the_folder_are_left_alone(tmp_path):
     except OSError:
         pytest.skip("no links here")
     assert load(tmp_path).tables["orders"] == 1
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+    folder = put(tmp_path, "a.json", order("1")).parent
+    try:
+        for name, content in ((b"\xff.json", b"{"), (b"\xfe.json", json.dumps(order("2")).encode())):
+            with open(os.path.join(os.fsencode(folder), name), "wb") as file:
+                file.write(content)
+    except (OSError, UnicodeError):
+        pytest.skip("this system knows no such names")
+    for read in (2, 0):
+        report = load(tmp_path)
+        assert (report.read, [e.problems[0].code for e in report.aside]) == (read, ["data_json_cut"])
+    assert report.aside[0].problems[0].render().replace("\n", "").isprintable()
+
+
+def test_unknown_heads_are_shown_but_no_ids(tmp_path):
+    put(tmp_path, "sheet.csv", "2026 年 11 月\n用户,何时,做了什么\nwm1,2026-11-01,click\n")
+    put(tmp_path, "people.csv", "wm1,13800138000\nwm2,13900139000\n")
+    put(tmp_path, "answer.json", {"weather": {"temperature": 3}, "wind": 5})
+    given = {e.path.rpartition("/")[2]: e.problems[0].given for e in load(tmp_path).aside}
+    assert given == {"sheet.csv": "用户, 何时, 做了什么", "people.csv": None, "answer.json": "weather, wind"}
+
+
+def test_days_after_the_pull_are_told(tmp_path):
+    put(tmp_path, "a.json", {"list": [{"ref_date": "20991110", "visit_total": 9}]})
+    put(tmp_path, "b.json", {"list": [{"ref_date": "20261110", "visit_total": 9}]})
+    lines = load_lines(load(tmp_path), words("en"), tmp_path / "raw")
+    assert "2099-11-10" in next(line for line in lines if "after it was pulled" in line)
+    assert sum("after it was pulled" in line for line in lines) == 1
 
 
 def test_without_a_folder_the_message_says_so(tmp_path):
