@@ -162,7 +162,7 @@ def _curve(ax: Axes, data: RetentionData, words: Words) -> None:
     if data.curve is not None:
         levels.append(float(data.curve[1][data.curve[0] >= 5].max()))
     b.value_axis(ax, min(max([*levels, 0.05]) * 1.1, 1.0), "ratio", words)
-    b.heading(ax, words.text("baseline.charts.curve"), dy=22, dx=-30)
+    b.heading(ax, words.text("baseline.charts.curve"), dy=28, dx=-30)
     for day in sorted({0, *data.points, *(age for age in data.ages if age % 90 == 0)}):
         if day in data.points or day % 90 == 0:
             b.write(ax, day, 0, str(day), size=8.5, colour=b.INK3, ha="center", dy=-11, tick=True)
