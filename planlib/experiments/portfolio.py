@@ -166,6 +166,32 @@ def worth(
     return Worth(known.evsi * exposed, known.evpi * exposed, cost, net, net / (length * share))
 
 
+def adopted(prior_mean: float, prior_sd: float, se: float, *, hurdle: float = 0.0) -> tuple[float, float]:
+    """Return mean and standard deviation of what a test will bring: its true effect if it is made, else nothing.
+
+    A change is made when the posterior mean passes the hurdle. Args as `worth`.
+
+    Raises:
+        InputError: a value out of range.
+
+    >>> mean, sd = adopted(0.0, 0.05, 0.05)
+    >>> round(mean, 5), round(sd, 5)
+    (0.0141, 0.03242)
+    """
+    guard = Guard()
+    mu = guard.number("prior_mean", prior_mean)
+    tau = guard.number("prior_sd", prior_sd, above=0.0)
+    error = guard.number("se", se, above=0.0)
+    h = guard.number("hurdle", hurdle)
+    guard.done()
+    s = tau**2 / np.hypot(tau, error)  # sd of the posterior mean before the test
+    z = (mu - h) / s
+    made, density = float(ndtr(z)), float(np.exp(_log_density(z)))
+    mean = mu * made + s * density
+    square = (mu**2 + s**2) * made + s * density * (mu + h) + (tau**2 - s**2) * made
+    return float(mean), float(np.sqrt(max(square - mean**2, 0.0)))
+
+
 def profit_optimal_size(population: float, response_sd: float, prior_sd: float) -> Roll:
     """Return the size of a two-arm test that earns most over test and roll-out together.
 

@@ -1,7 +1,8 @@
-"""Charts of experiment planning: how long every test runs, and what shorter runs could find."""
+"""Charts of experiment planning: the calendar, how long every test runs, and what shorter runs could find."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,12 +15,14 @@ from planlib.report.charts.base import (
     BLUE,
     BLUES,
     BODY,
+    CATEGORIES,
     GRID,
     INK,
     INK2,
     INK3,
     LIVE,
     RED,
+    WHITE,
     canvas,
     fit_lines,
     panel,
@@ -30,6 +33,7 @@ from planlib.report.charts.base import (
 
 MOST_TESTS = 10
 MOST_PANELS = 6
+MOST_ROWS = 14
 _NAMES, _TOP = 268.0, 34.0
 
 
@@ -53,6 +57,78 @@ class PlannedTests:
     weeks: np.ndarray
     limit_weeks: int
     achievable: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class CalendarData:
+    """Tests on the weeks of a year, those that run first.
+
+    Args:
+        questions: (E,) in both languages.
+        start: first month of the plan, YYYY-MM, in whose first day the first week begins.
+        horizon: weeks drawn.
+        begins: (E,) week in which each starts, from 1; 0 = it is not run.
+        weeks: (E,) that it runs.
+        people: (E,) in it a week.
+        why: (E,) id under experiments.why: what keeps it from running.
+        review: (E,) somebody has to approve it first.
+    """
+
+    questions: Sequence[Mapping[str, str]]
+    start: str
+    horizon: int
+    begins: np.ndarray
+    weeks: np.ndarray
+    people: np.ndarray
+    why: Sequence[str]
+    review: Sequence[bool]
+
+
+@styled
+def calendar(data: CalendarData, words: Words) -> Figure:
+    """Draw each test on its weeks; those that do not run say why."""
+    figure = canvas(LIVE, BODY)
+    rows = min(len(data.questions), MOST_ROWS)
+    top, bottom = 40.0, 4.0
+    pitch = min((BODY - top - bottom) / rows, 40.0)
+    wide = LIVE - _NAMES - 76
+    ax = panel(figure, _NAMES, top, wide, pitch * rows, xlim=(0, data.horizon), ylim=(rows, 0))
+    write(figure, LIVE, 20, words.text("experiments.charts.a_week"), size=9, weight="Medium", ha="right")
+    _months(ax, data, rows, words)
+    for k in range(rows):
+        place = top + (k + 0.5) * pitch
+        _question(figure, words.pick(data.questions[k]), place, size=10 if pitch >= 26 else 9)
+        if not data.begins[k]:
+            said = words.text(f"experiments.why.{data.why[k]}")
+            ax.add_patch(Rectangle((0.3, k + 0.1), data.horizon - 0.6, 0.8, fc=WHITE, ec="none", zorder=2))
+            write(ax, 0, k + 0.5, said, size=9, colour=INK3, ha="left", dx=6, halo=True)
+            continue
+        colour = CATEGORIES[2] if data.review[k] else BLUES[4]
+        begin, length = float(data.begins[k] - 1), float(data.weeks[k])
+        ax.add_patch(Rectangle((begin, k + 0.22), length, 0.56, fc=colour, ec="none", zorder=3))
+        said = words.number(length, "weeks")
+        if data.review[k]:
+            said = words.text("experiments.charts.review", weeks=said)
+        late = begin + length > data.horizon * 0.82
+        at, side, away = (begin, "right", -5) if late else (begin + length, "left", 5)
+        write(ax, at, k + 0.5, said, size=9, weight="Medium", colour=INK2, ha=side, dx=away, halo=True)
+        a_week = words.number(float(data.people[k]), "people")
+        write(figure, LIVE, place, a_week, size=9.5, ha="right")
+    return figure
+
+
+def _months(ax, data: CalendarData, rows: int, words: Words) -> None:
+    """Draw month marks along the top, quarters stronger."""
+    year, month = (int(part) for part in data.start.split("-"))
+    for k in range(13):
+        x = k * data.horizon / 12
+        ax.axvline(x, color=INK3 if k % 3 == 0 else GRID, linewidth=0.8, zorder=0.5)
+        if k < 12 and k % 3 == 0:
+            index = year * 12 + month - 1 + k
+            label = words.month(dt.date(index // 12, index % 12 + 1, 1))
+            write(ax, x, 0, label, size=9, colour=INK2, ha="left", dx=3, dy=9, tick=True)
+    for k in range(rows + 1):
+        ax.axhline(k, color=GRID, linewidth=0.6, zorder=0.4)
 
 
 @styled
@@ -88,10 +164,11 @@ def weeks(data: PlannedTests, words: Words) -> Figure:
     return figure
 
 
-def _question(figure: Figure, text: str, place: float) -> None:
-    lines = fit_lines(text, _NAMES - 16, 10, "Medium") or [text]
+def _question(figure: Figure, text: str, place: float, *, size: float = 10) -> None:
+    lines = fit_lines(text, _NAMES - 16, size, "Medium") or [text]
     for number, line in enumerate(lines):
-        write(figure, 0, place + (number - (len(lines) - 1) / 2) * 12.5, line, size=10, weight="Medium", colour=INK)
+        at = place + (number - (len(lines) - 1) / 2) * 1.25 * size
+        write(figure, 0, at, line, size=size, weight="Medium", colour=INK)
 
 
 @styled
