@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,8 +60,6 @@ def read_out(people: People, question: Question) -> ReadOut:
     check_question(question)
     left_out = sum(people.leave_out(column, [label]) for column, label in question.leave_out)
     families, filled = columns_of(question), covariates_of(question)
-    spans = people.spans(list(dict.fromkeys(name for family in families for name in family)))
-    kinds = _kinds(question, spans)
     if question.date is not None:
         people.need_dates(question.date)
 
@@ -69,6 +67,7 @@ def read_out(people: People, question: Question) -> ReadOut:
         return people.families(question.variant, question.control, wanted, by=by, filled=filled)
 
     whole = summed(families)
+    kinds = _kinds(question, whole)
     segments = {name: summed([question.primary.family], name) for name in question.segments}
     days = None if question.date is None else summed([question.primary.family], question.date)
     breakdowns = {name: _by_label(found) for name, found in segments.items()}
@@ -104,16 +103,15 @@ def read_out(people: People, question: Question) -> ReadOut:
     return judge(question, kinds, whole, health, segments=segments, days=days)
 
 
-def _kinds(question: Question, spans: Mapping[str, tuple[float, float, bool] | None]) -> dict[str, str]:
+def _kinds(question: Question, whole: Families) -> dict[str, str]:
     """Share, mean or ratio of each metric; a column of zeros and ones is a share."""
     guard, found = Guard(), {}
     for metric in (*question.metrics, *(one.metric for one in question.guardrails)):
-        span = spans[metric.column]
-        is_share = span is not None and span[2]
+        is_share = metric.column in whole.shares
         if metric.denominator is not None:
             found[metric.name] = "ratio"
-        elif metric.kind == "share" and span is not None and not is_share:
-            guard.add("not_a_share", metric.column, span[1] if span[1] > 1 else span[0])
+        elif metric.kind == "share" and not is_share and whole.of[metric.column,].n(metric.column).any():
+            guard.add("not_a_share", metric.column)
         else:
             found[metric.name] = metric.kind or ("share" if is_share else "mean")
     guard.done()

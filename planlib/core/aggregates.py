@@ -305,12 +305,14 @@ class Families:
         people: (A, G) rows.
         of: family of columns, in the order asked for -> its Aggregates, (A, G); a row counts for a family when it
             has every column of it.
+        shares: columns asked for alone that hold nothing but 0 and 1.
     """
 
     arms: tuple[str, ...]
     groups: tuple[tuple[str, ...], ...]
     people: np.ndarray
     of: Mapping[tuple[str, ...], Aggregates]
+    shares: frozenset[str] = frozenset()
 
 
 def _matrix(guard: Guard, columns: Mapping[str, object]) -> np.ndarray:

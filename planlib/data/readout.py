@@ -32,15 +32,30 @@ _REAL = re.compile(r"(FLOAT|DOUBLE|DECIMAL)")
 
 MOST_DECIMALS = 12
 FEWEST_DECIMALS = 4
+DIGITS_OF_GRID = 7  # digits and decimals together of a value on a grid, so that a hundred times as much has 32 bits
+DIGITS_OF_SMALL = 2  # of a whole number, so that products of values a hundred times as large have 32 bits
+ON_GRID = 1e-4  # of a step, by which a value on a grid may miss it for want of binary digits
 DIGITS_OF_SQUARES = 13  # digits and decimals together whose squares add up, over 10^8 rows, within 38 digits
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a column lies: what is taken off each value, and decimals kept; None to add up floating-point numbers."""
+    """Where a column lies, as its first rows tell.
+
+    Attributes:
+        shift: what is taken off each value.
+        decimals: that are kept of it; None to add up floating-point numbers.
+        grid: decimals with which the first rows are whole numbers of 32 bits, room for a hundred times as much left;
+            None when they are not.
+        binary: nothing but 0 to 1 was seen.
+        small: on the grid, products of such values have 32 bits, room for a hundred times as much left.
+    """
 
     shift: float
     decimals: int | None
+    grid: int | None = None
+    binary: bool = False
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,33 +169,10 @@ class People:
         self._numbers(list(dict.fromkeys(name for family in wanted for name in family)))
         places = self._places(list(dict.fromkeys(name for family in wanted for name in family)))
         found = self._summed(variant, wanted, places, by, filled)
+        _check_finite(found, wanted)
         arms, groups = self._labels(found, control, variant, len(by))
         shift = {name: place.shift for name, place in places.items()}
-        return _families(found, wanted, shift, arms, groups, len(by))
-
-    def spans(self, columns: Sequence[str]) -> dict[str, tuple[float, float, bool] | None]:
-        """Return lowest and highest value of each column, and whether it holds only 0 and 1; None without a value.
-
-        Raises:
-            InputError: no rows, an unknown column, text, or an infinite value.
-        """
-        self._need(*columns)
-        if self._db.execute(f"SELECT 1 FROM {TABLE} LIMIT 1").fetchone() is None:
-            raise InputError(Problem("empty", field=self.name))
-        self._numbers(columns)
-        values = {name: _value(name, self.types[name]) for name in columns}
-        parts = ", ".join(
-            f"MIN({v}), MAX({v}), MIN(CASE WHEN {v} NOT IN (0, 1) THEN 0 ELSE 1 END)" for v in values.values()
-        )
-        row = self._db.execute(f"SELECT {parts} FROM {TABLE}").fetchone()
-        found, guard = {}, Guard()
-        for at, name in enumerate(columns):
-            low, high, binary = row[3 * at : 3 * at + 3]
-            found[name] = None if low is None else (float(low), float(high), bool(binary))
-            if low is not None:
-                guard.number(name, float(high) if np.isfinite(float(low)) else float(low))
-        guard.done()
-        return found
+        return _families(found, wanted, shift, arms, groups, len(by), places)
 
     def need_dates(self, column: str) -> None:
         """Raise InputError unless a column holds dates or times."""
@@ -272,9 +264,12 @@ class People:
 
     def _numbers(self, columns: Sequence[str]) -> None:
         guard = Guard()
-        for name in columns:
-            if not (_WHOLE.match(self.types[name]) or _REAL.match(self.types[name])):
-                guard.add("not_number", name, self._some_text(name))
+        texts = [name for name in columns if not (_WHOLE.match(self.types[name]) or _REAL.match(self.types[name]))]
+        if texts and self._db.execute(f"SELECT 1 FROM {TABLE} LIMIT 1").fetchone() is None:
+            guard.add("empty", self.name)
+            guard.done()
+        for name in texts:
+            guard.add("not_number", name, self._some_text(name))
         guard.done()
 
     def _some_text(self, column: str) -> str:
@@ -287,10 +282,10 @@ class People:
         """Where each column lies, from the first rows."""
         if not columns:
             return {}
-        values = {name: _value(name, self.types[name]) for name in columns}
-        parts = ", ".join(f"AVG({value}), MIN({value}), MAX({value})" for value in values.values())
-        row = self._db.execute(f"SELECT {parts} FROM (SELECT * FROM {TABLE} LIMIT {SAMPLE}) AS first_rows").fetchone()
-        return {name: _place(self.types[name], *row[3 * at : 3 * at + 3]) for at, name in enumerate(columns)}
+        listed = ", ".join(f"CAST({_quoted(name)} AS DOUBLE) AS c{at}" for at, name in enumerate(columns))
+        first = self._db.execute(f"SELECT {listed} FROM {TABLE} LIMIT {SAMPLE}").fetchnumpy()
+        values = (np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) for column in first.values())
+        return {name: _place(self.types[name], own) for name, own in zip(columns, values, strict=True)}
 
     def _summed(
         self,
@@ -302,6 +297,13 @@ class People:
     ) -> list[dict[str, Any]]:
         import duckdb
 
+        if all(place.grid is not None for place in places.values()):
+            try:
+                rows = self._run(grid_text(variant, families, places, by, self.types))
+            except (duckdb.OutOfRangeException, duckdb.ConversionException):  # or NaN, which is no whole number
+                rows = None
+            if rows is not None and _complete(rows, families, filled):
+                return [_off_grid(row, families, places) for row in rows]
         try:
             return self._run(moments_text(variant, families, places, by, self.types, filled=filled))
         except (duckdb.OutOfRangeException, duckdb.ConversionException):  # later rows lie far from the first
@@ -387,6 +389,48 @@ def moments_text(
             outer.append(f"SUM(x{f}_{i}) AS s{f}_{i}")
             outer += [f"SUM(x{f}_{j} * x{f}_{i}) AS q{f}_{j}_{i}" for j in range(i + 1)]
         outer.append(f"COUNT(x{f}_0) AS n{f}")
+        if len(family) == 1 and places[family[0]].binary:
+            outer.append(f"MAX(CASE WHEN x{f}_0 <> 0 AND x{f}_0 <> 1 THEN 1 ELSE 0 END) AS o{f}")
+    groups = ", ".join(["arm", *(f"b{at}" for at in range(len(by)))])
+    head, body = ",\n  ".join(outer), ",\n    ".join(inner)
+    return f"SELECT\n  {head}\nFROM (\n  SELECT\n    {body}\n  FROM {TABLE}\n) AS prepared\nGROUP BY {groups}"
+
+
+def grid_text(
+    variant: str,
+    families: Sequence[Sequence[str]],
+    places: Mapping[str, Place],
+    by: Sequence[str],
+    types: Mapping[str, str],
+) -> str:
+    """Return the SQL text that sums up columns on a grid as whole numbers, each column and product once.
+
+    It is several times as fast as `moments_text`, and says the same where no family lacks a value. DuckDB's CAST
+    rounds; where an engine's truncates, values may be a step too small, which is nothing beside the spread.
+
+    >>> text = grid_text("v", [["y"]], {"y": Place(3.5, 1, grid=1)}, [], {"y": "DOUBLE"})
+    >>> 'CAST((CAST("y" AS DOUBLE) - 3.5) * 10 AS INTEGER) AS x0' in text
+    True
+    """
+    columns = list(places)
+    inner = [f"CAST({_quoted(variant)} AS VARCHAR) AS arm"]
+    inner += [f"{_label(name, types[name])} AS b{at}" for at, name in enumerate(by)]
+    outer = ["arm", *(f"b{at}" for at in range(len(by))), "COUNT(*) AS people"]
+    for at, name in enumerate(columns):
+        place = places[name]
+        moved = f"CAST({_quoted(name)} AS INTEGER) - {int(place.shift)}"
+        if not _WHOLE.match(types[name]):
+            scaled = f"(CAST({_quoted(name)} AS DOUBLE) - {place.shift!r}) * {10**place.grid}"
+            moved = f"CAST({scaled} AS INTEGER)"
+        inner.append(f"{moved} AS x{at}")
+        outer += [f"SUM(x{at}) AS s{at}", f"COUNT(x{at}) AS n{at}"]
+        if place.binary and not _WHOLE.match(types[name]):
+            outer.append(f"MAX(CASE WHEN x{at} <> 0 AND x{at} <> {10**place.grid} THEN 1 ELSE 0 END) AS o{at}")
+    pairs = {_pair(columns, a, b) for family in families for a in family for b in family}
+    for one, other in sorted(pairs):
+        small = all(places[columns[at]].small for at in (one, other))
+        first = f"x{one}" if small else f"CAST(x{one} AS BIGINT)"
+        outer.append(f"SUM({first} * x{other}) AS q{one}_{other}")
     groups = ", ".join(["arm", *(f"b{at}" for at in range(len(by)))])
     head, body = ",\n  ".join(outer), ",\n    ".join(inner)
     return f"SELECT\n  {head}\nFROM (\n  SELECT\n    {body}\n  FROM {TABLE}\n) AS prepared\nGROUP BY {groups}"
@@ -454,6 +498,51 @@ def trial_text(experiment: str, metrics: Sequence[str], covariates: Sequence[str
     )
 
 
+def _pair(columns: Sequence[str], one: str, other: str) -> tuple[int, int]:
+    """Positions of two columns, the earlier first."""
+    return tuple(sorted((columns.index(one), columns.index(other))))
+
+
+def _complete(rows: Sequence[Mapping[str, Any]], families: Sequence[tuple[str, ...]], filled: Sequence[str]) -> bool:
+    """Whether nobody lacks a value of a column that is summed beside others."""
+    columns = list(dict.fromkeys(name for family in families for name in family))
+    beside = {name for family in families if len(family) > 1 for name in family} - set(filled)
+    return all(row[f"n{columns.index(name)}"] == row["people"] for row in rows for name in beside)
+
+
+def _off_grid(
+    row: Mapping[str, Any], families: Sequence[tuple[str, ...]], places: Mapping[str, Place]
+) -> dict[str, Any]:
+    """Return a row of `grid_text` under the names of `moments_text`."""
+    columns = list(places)
+    found = {name: value for name, value in row.items() if name in {"arm", "people"} or name.startswith("b")}
+    for f, family in enumerate(families):
+        name, at = family[0], [columns.index(name) for name in family]
+        found[f"n{f}"] = row[f"n{at[0]}"]
+        if len(family) == 1 and places[name].binary:  # n (n - 1) is above 0 for any whole number but 0 and 1
+            whole = int(row[f"q{at[0]}_{at[0]}"] != row[f"s{at[0]}"])
+            found[f"o{f}"] = row.get(f"o{at[0]}", whole)
+        for i, name in enumerate(family):
+            found[f"s{f}_{i}"] = (row[f"s{at[i]}"] or 0) / 10 ** places[name].grid
+            for j in range(i + 1):
+                one, other = _pair(columns, family[j], name)
+                scale = 10 ** (places[family[j]].grid + places[name].grid)
+                found[f"q{f}_{j}_{i}"] = (row[f"q{one}_{other}"] or 0) / scale
+    return found
+
+
+def _check_finite(rows: Sequence[Mapping[str, Any]], families: Sequence[tuple[str, ...]]) -> None:
+    """Raise InputError that names each column with an infinite value."""
+    guard, seen = Guard(), set()
+    for f, family in enumerate(families):
+        for i, name in enumerate(family):
+            sums = [float(row[f"s{f}_{i}"] or 0) for row in rows]
+            if name not in seen and not np.isfinite(sums).all():
+                seen.add(name)
+                guard.add("not_finite", name)
+    guard.done()
+
+
 def _families(
     found: Sequence[Mapping[str, Any]],
     families: Sequence[tuple[str, ...]],
@@ -461,6 +550,7 @@ def _families(
     arms: tuple[str, ...],
     groups: tuple[tuple[str, ...], ...],
     depth: int,
+    places: Mapping[str, Place],
 ) -> Families:
     place = {(arm, group): (a, g) for a, arm in enumerate(arms) for g, group in enumerate(groups)}
     rows = [(place[row["arm"], tuple(row[f"b{at}"] or "" for at in range(depth))], row) for row in found]
@@ -481,7 +571,13 @@ def _families(
             counts=dict.fromkeys(family, known),
             shift=shift,
         )
-    return Families(arms, groups, people, of)
+    shares = frozenset(
+        family[0]
+        for f, family in enumerate(families)
+        if len(family) == 1 and places[family[0]].binary and of[family].n(family[0]).any()
+        and not any(row[f"o{f}"] for row in found)
+    )  # fmt: skip
+    return Families(arms, groups, people, of, shares)
 
 
 def _label(column: str, kind: str) -> str:
@@ -509,19 +605,29 @@ def _moved(column: str, kind: str, place: Place, *, whole: bool, exact: bool) ->
     return f"CAST(CAST({value} AS DOUBLE) - {place.shift!r} AS {kept})"
 
 
-def _place(kind: str, mean: object, low: object, high: object) -> Place:
-    """A round value near the mean, and decimals that leave room for values a hundred times as far away."""
-    known = [float(value) for value in (mean, low, high) if value is not None and np.isfinite(float(value))]
+def _place(kind: str, first: np.ndarray) -> Place:
+    """Where a column lies of which some values are known: a round shift near their mean, and room for others."""
+    known = first[np.isfinite(first)]
     whole = bool(_WHOLE.match(kind))
-    if len(known) < 3:
-        return Place(0.0, 0 if whole else None)
-    shift = float(round(known[0])) if whole else float(f"{known[0]:.6g}")
-    widest = max(abs(value - shift) for value in known)
+    if not known.size:
+        return Place(0.0, 0 if whole else None, binary=bool(np.isnan(first).all()))
+    binary = bool(known.min() >= 0 and known.max() <= 1)
+    mean = float(known.mean())
+    shift = 0.0 if binary else float(round(mean)) if whole else float(f"{mean:.6g}")
+    widest = float(np.abs(known - shift).max())
     digits = int(np.ceil(np.log10(widest))) if widest > 0 else 0
     if whole:
-        return Place(shift, 0)
+        return Place(shift, 0, 0 if digits <= DIGITS_OF_GRID else None, binary, digits <= DIGITS_OF_SMALL)
     decimals = min(MOST_DECIMALS, DIGITS_OF_SQUARES - digits)
-    return Place(shift, decimals if decimals >= FEWEST_DECIMALS else None)
+    grid = DIGITS_OF_GRID - max(digits, 0)
+    if grid >= 0:
+        shift = round(shift, grid)
+        steps = known * 10**grid
+        if np.abs(steps - np.round(steps)).max() > ON_GRID:
+            grid = -1
+    return Place(
+        shift, decimals if decimals >= FEWEST_DECIMALS else None, grid if grid >= 0 and widest > 0 else None, binary
+    )
 
 
 def _quoted(name: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from planlib.core.errors import InputError
+from planlib.data import readout
 from planlib.data.engine import Engine
 from planlib.data.readout import People
 from planlib.experiments.cuped import cuped
@@ -161,7 +162,7 @@ def test_nan_is_missing_and_infinity_is_refused(tmp_path):
         ([["a", 1], ["", 2], ["b", 3]], "a", "y", "arm_missing"),
         ([["a", 1], ["b", "many"]], "a", "y", "not_number"),
         ([["a", 1], ["b", 2]], "a", "z", "choice"),
-        ([], "a", "y", "not_number"),
+        ([], "a", "y", "empty"),
     ],
 )
 def test_faults_of_a_table_are_named(rows, control, metric, code, tmp_path):
@@ -230,3 +231,56 @@ def test_an_experiment_of_the_tidy_tables_counts_everybody_assigned(tmp_path):
         with pytest.raises(InputError) as caught:
             People.of_trial(engine, "zzz")
     assert "e, other" in str(caught.value)
+
+
+def test_columns_on_a_grid_add_up_as_any_others(tmp_path, monkeypatch):
+    """Whole numbers and money take the fast text; the careful one must say the same."""
+    frame = people(20_000)
+    frame["paid"] = frame["paid"].fillna(1e6) - 1e6
+    frame["bought"] = frame["bought"].astype(float)
+    wanted = [("bought",), ("orders",), ("paid",), ("paid", "orders"), ("orders", "bought")]
+    with written(frame, tmp_path / "grid.parquet") as table:
+        texts = []
+        monkeypatch.setattr(table, "_run", lambda text, run=table._run: texts.append(text) or run(text))
+        fast = table.families("arm", "old", wanted, by=["class"])
+        monkeypatch.setattr(readout, "grid_text", lambda *_: "SELECT CAST('x' AS INTEGER) AS refused")
+        careful = table.families("arm", "old", wanted, by=["class"])
+    assert "AS BIGINT) * x" in texts[0] and len(texts) == 3 and "DECIMAL" in texts[2]
+    assert fast.shares == careful.shares == {"bought"}
+    for family in wanted:
+        for part in ("rows", "count", "total", "cross"):
+            assert_allclose(getattr(fast.of[family], part), getattr(careful.of[family], part), rtol=1e-9, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("late", "shares"),
+    [(1.0, {"y", "z"}), (2.0, {"z"}), (0.5, {"z"}), (-1.0, {"z"}), (1e12, {"z"}), (1e-7, {"z"}), (np.nan, {"y", "z"})],
+)
+def test_late_rows_that_the_first_do_not_foretell(tmp_path, late, shares):
+    """Ten thousand rows of zeros and ones, then one that is something else."""
+    frame = pd.DataFrame({"arm": ["a", "b"] * 6000, "y": np.arange(12_000) // 2 % 2 * 1.0, "z": [0, 1, 1, 0] * 3000})
+    frame.loc[11_998, "y"] = late
+    with written(frame, tmp_path / "late.parquet") as table:
+        got = table.families("arm", "a", [("y",), ("z",), ("y", "z")])
+    assert got.shares == shares
+    known = frame.dropna(subset=["y"])
+    for at, arm in enumerate(("a", "b")):
+        own = known[known["arm"] == arm]
+        assert got.of["y",].n("y")[at, 0] == got.of["y", "z"].n("z")[at, 0] == len(own)
+        assert_allclose(got.of["y",].mean("y")[at, 0], own["y"].mean(), rtol=1e-9)
+        assert_allclose(got.of["y", "z"].cov("y", "z")[at, 0], own["y"].cov(own["z"]), rtol=1e-6, atol=1e-9)
+
+
+def test_a_missing_covariate_counts_as_the_shift(tmp_path):
+    frame = people()
+    frame.loc[frame.index % 3 == 0, "before"] = None
+    frame["paid"] = frame["paid"].fillna(5.0)
+    with written(frame, tmp_path / "past.parquet") as table:
+        got = table.families("arm", "old", [("paid", "before")], filled=["before"]).of["paid", "before"]
+    shift = float(got.shift[1])
+    for at, arm in enumerate(("old", "new", "other")):
+        own = frame[frame["arm"] == arm]
+        filled = own["before"].fillna(shift)
+        assert got.n("paid")[at, 0] == len(own)
+        assert_allclose(got.mean("before")[at, 0], filled.mean(), rtol=1e-9)
+        assert_allclose(got.cov("paid", "before")[at, 0], own["paid"].cov(filled), rtol=1e-7)
