@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from planlib.workbook.context import Book
+from typing import Any
 
 SECTION = "experiments.section"
 
 
-def backlog(book: Book, question: Mapping[str, str], effect_sds: Sequence[float]) -> None:
+def backlog(book, question: Mapping[str, str], effect_sds: Sequence[float]) -> None:
     """Record the page of the backlog.
 
     Args:
@@ -39,7 +36,7 @@ def backlog(book: Book, question: Mapping[str, str], effect_sds: Sequence[float]
     )
 
 
-def calendar(book: Book, *, everything: bool, limited: bool) -> None:
+def calendar(book, *, everything: bool, limited: bool) -> None:
     """Record the page of the calendar.
 
     Args:
@@ -67,7 +64,7 @@ def calendar(book: Book, *, everything: bool, limited: bool) -> None:
     )
 
 
-def sizes(book: Book, *, saved: bool) -> None:
+def sizes(book, *, saved: bool) -> None:
     """Record the page of sizes; `saved`: data from before the tests make some of them smaller.
 
     Args:
@@ -90,7 +87,7 @@ def sizes(book: Book, *, saved: bool) -> None:
     )
 
 
-def added(book: Book) -> None:
+def added(book) -> None:
     """Record the page of what the tests add.
 
     Args:
@@ -110,7 +107,7 @@ def added(book: Book) -> None:
     )
 
 
-def weeks(book: Book, *, late: int, tests: int) -> None:
+def weeks(book, *, late: int, tests: int) -> None:
     """Record the pages of weeks and of smallest effects, and the finding.
 
     Args:
