@@ -129,3 +129,19 @@ def test_a_new_plan_never_reads_the_data_of_the_plan_below(home, monkeypatch, ca
     assert status == 0
     roots = [load_plan(home / "params" / f"{name}.yaml").data_root for name in ("sample_brand", "mine")]
     assert roots == ["data/sample", "data/"]
+
+
+def test_a_test_is_registered_once_and_assigned_only_then(home, monkeypatch, capsys):
+    test = ("params/wechat_platform.yaml", "coupon_size")
+    status, _, err = call(monkeypatch, capsys, "assign", *test)
+    assert status == 2 and "planlib register PLAN coupon_size" in err
+    status, out, _ = call(monkeypatch, capsys, "register", *test)
+    assert status == 0 and "yuan_20" in out and "planlib assign" in out
+    status, out, _ = call(monkeypatch, capsys, "register", *test)
+    assert status == 0 and "nothing changed" in out
+    status, _, err = call(monkeypatch, capsys, "assign", *test)
+    assert status == 2 and "planlib load" in err  # no customers yet
+    status, _, err = call(monkeypatch, capsys, "register", test[0], "member_price")
+    assert status == 2 and "review" in err
+    status, out, _ = call(monkeypatch, capsys, "register", test[0], "member_price", "--reason", "legal, 2 March")
+    assert status == 0 and "member_price" in out

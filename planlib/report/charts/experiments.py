@@ -100,7 +100,7 @@ def calendar(data: CalendarData, words: Words) -> Figure:
         _question(figure, words.pick(data.questions[k]), place, size=10 if pitch >= 26 else 9)
         if not data.begins[k]:
             said = words.text(f"experiments.why.{data.why[k]}")
-            ax.add_patch(Rectangle((0.3, k + 0.1), data.horizon - 0.6, 0.8, fc=WHITE, ec="none", zorder=2))
+            ax.add_patch(Rectangle((0.3, k + 0.02), data.horizon - 0.6, 0.96, fc=WHITE, ec="none", zorder=2))
             write(ax, 0, k + 0.5, said, size=9, colour=INK3, ha="left", dx=6, halo=True)
             continue
         colour = CATEGORIES[2] if data.review[k] else BLUES[4]
