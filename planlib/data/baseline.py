@@ -385,14 +385,21 @@ def _of_quality(quality: Quality | None) -> dict[str, dict[str, Any]]:
 # ---- rows for tables and charts
 
 
-def cohort_months(cohorts: Sequence[Mapping[str, Any]], windows: Windows) -> dict[str, list[Any]]:
-    """Return month of joining, people who joined, who acted at each of `AGES`, and whether all are that old."""
-    begins = month_begins(windows)
-    if len(begins) < 2:  # no whole month yet: all days of the data together
-        begins = [windows.first, windows.until]
+def cohort_months(
+    cohorts: Sequence[Mapping[str, Any]], windows: Windows, *, least: int = 0
+) -> dict[str, list[Any]]:
+    """Return month of joining, people who joined, who acted at each of `AGES`, and whether all are that old.
+
+    Months in which fewer than `least` people joined are left out. With no month left, or none whole yet, all days of
+    the data stand together.
+    """
+    spans = {(begin, end): [row for row in cohorts if begin <= row["joined_on"] < end]
+             for begin, end in pairwise(month_begins(windows))}  # fmt: skip
+    spans = {span: rows for span, rows in spans.items() if sum(row["joined"] for row in rows) >= least}
+    if not spans:
+        spans = {(windows.first, windows.until): [row for row in cohorts if windows.first <= row["joined_on"]]}
     found: dict[str, list[Any]] = {"month": [], "joined": [], "retained": [], "mature": []}
-    for begin, end in pairwise(begins):
-        rows = [row for row in cohorts if begin <= row["joined_on"] < end]
+    for (begin, end), rows in spans.items():
         found["month"].append(begin)
         found["joined"].append(sum(row["joined"] for row in rows))
         found["retained"].append([sum(row[f"day_{age}"] for row in rows) for age in AGES])

@@ -10,7 +10,16 @@ import yaml
 
 from planlib.baseline.levels import measured
 from planlib.core.metrics import catalogue
-from planlib.data.baseline import collect, community_weeks, measures, monthly, months_left, period, spent
+from planlib.data.baseline import (
+    cohort_months,
+    collect,
+    community_weeks,
+    measures,
+    monthly,
+    months_left,
+    period,
+    spent,
+)
 from planlib.plan import load_plan
 from tests.data.small_brand import FIRST, LAST, Brand, moment
 from tests.data.tables import engine
@@ -237,6 +246,19 @@ def test_monthly_levels_are_those_of_each_month(brand, found):
               if march[0] <= t < march[1]]  # fmt: skip
     assert dict(series["aov"])[dt.date(2026, 3, 1)] == pytest.approx(sum(orders) / len(orders) / 100)
     assert [month for month, _ in series["retention_d90"]][-1] == dt.date(2026, 8, 1)  # September is not old enough
+
+
+def test_months_with_few_joiners_are_left_out(found):
+    """The triangle of a deck shows no month that could tell of single people."""
+    cohorts, windows = found.parts["cohorts"], found.windows
+    every = cohort_months(cohorts, windows)
+    median = sorted(every["joined"])[len(every["joined"]) // 2]
+    some = cohort_months(cohorts, windows, least=median)
+    kept = [n for n in every["joined"] if n >= median]
+    assert some["joined"] == kept and 0 < len(kept) < len(every["joined"])
+    assert len(some["month"]) == len(some["retained"]) == len(some["mature"]) == len(kept)
+    none = cohort_months(cohorts, windows, least=10_000)
+    assert none["month"] == [windows.first] and none["joined"][0] >= sum(every["joined"])
 
 
 def test_weeks_of_a_community_are_the_last_without_a_gap(found):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from planlib.core.intervals import wilson
 from planlib.data.engine import Engine
+from planlib.data.ids import hashed, salt
 from planlib.data.load import load
 from planlib.data.quality import assess, incomplete
 from planlib.data.suppress import small_cells, suppress_small
@@ -104,6 +105,30 @@ def test_usable_tags_are_coverage_times_accuracy(faulty):
 def test_match_rate_of_identities(faulty):
     assert (faulty.score("identity_match").value, faulty.score("identity_match").n) == (0.8, 10)
     assert faulty.score("identity_precision").reason == "no_spot_checks"
+
+
+def test_planted_duplicates_are_found_and_their_precision_is_that_of_truth(tmp_path):
+    """Twenty people come as a contact and as a buyer; two more pairs share a unionid by mistake, as checks find."""
+    for n in range(24):
+        shared = n if n < 22 else n - 22  # 22 and 23 wrongly carry the unionids of 0 and 1
+        person, buys = contact(f"p{n}", "s"), order(f"{n}")
+        person["external_contact"]["unionid"] = f"u{shared}"
+        buys["order"] |= {"openid": f"o{n}", "unionid": f"u{n}" if n < 20 else f"w{n}"}
+        put(tmp_path, f"c{n}.json", contacts(person))
+        put(tmp_path, f"o{n}.json", buys)
+    put(tmp_path, "audit.csv", "抽检类型,对象,检查项,抽检时间,结果\n" + "".join(
+        f"identity,wmp{n},unionid,2026-11-10,{'是' if n < 20 else '否'}\n" for n in (*range(20), 22, 23)))
+    load(tmp_path)
+    key = salt(tmp_path)
+    with Engine(tmp_path) as engine:
+        rows = engine.query("SELECT person_hid, external_hid, openid_hid FROM id_map").rows()
+    person_of = {row["external_hid"] or row["openid_hid"]: row["person_hid"] for row in rows}
+    found = [n for n in range(24) if person_of[hashed(key, f"wmp{n}")] == person_of[hashed(key, f"o{n}")]]
+    assert found == list(range(20))
+    assert person_of[hashed(key, "wmp22")] == person_of[hashed(key, "wmp0")]
+    score, interval = assess(tmp_path).score("identity_precision"), wilson(20, 22)
+    assert (score.value, score.n) == (20 / 22, 22)
+    assert (score.low, score.high) == (float(interval.low), float(interval.high))
 
 
 def test_broken_files_count(faulty):

@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pypdf
 import pytest
 
 from planlib.core import results as res
+from planlib.data.load import load
 from planlib.plan import load_plan
+from planlib.report.deck import make_decks
+from tests.data.hand_made import GOOD, put
 from tests.data.small_brand import FIRST, Brand
 from tests.data.tables import data_root
 from tests.report.deck_checks import different_numbers, style_problems, untraced_numbers
@@ -67,6 +71,10 @@ def runs(tmp_path_factory):
     data_root(folder / "data" / "sample", **whole)
     (folder / "data" / "sample" / "SAMPLE").write_text("invented", encoding="utf-8")
     arguments += _run(folder, "sample", PLANS[0], "sample")
+    for name, content in GOOD.items():
+        put(folder / "data" / "loaded", name, content)
+    assert not load(folder / "data" / "loaded").aside
+    arguments += _run(folder, "loaded", PLANS[0], "loaded")
     arguments += _run(folder, "english", PLANS[0], "whole", locale="en")
     for i, plan in enumerate(PLANS[1:]):
         arguments += _run(folder, f"plan{i}", plan, "whole")
@@ -166,6 +174,20 @@ def test_the_store_with_three_checks_is_drawn_towards_its_region(runs):
     few, same = (next(row for row in rows if row["store"] == f"store{s}") for s in (5, 1))
     assert (few["checks"], few["raw"]) == (3, 1.0) and few["region"] == same["region"]
     assert 1.0 - few["pooled"] > 2 * abs(same["raw"] - same["pooled"])
+
+
+def test_no_raw_id_reaches_a_result_or_a_page(runs):
+    """From raw files to pages: the ids that the raw files hold stand nowhere."""
+    run = runs / "loaded"
+    assert results(runs, "loaded")["inputs"]
+    pages = make_decks(run, notebooks=[NOTEBOOK])
+    told = [page.extract_text() for path in pages for page in pypdf.PdfReader(path).pages]
+    told += [path.read_text(encoding="utf-8") for kind in ("json", "svg") for path in run.rglob(f"*.{kind}")]
+    raw = [path.read_bytes().decode(errors="ignore") for path in (runs / "data" / "loaded" / "raw").rglob("*.*")
+           if path.is_file()]  # fmt: skip
+    for secret in ("wmA", "oUnionA", "oOpenA", "zhangsan"):
+        assert any(secret in content for content in raw)
+        assert not any(secret in content for content in told)
 
 
 def test_small_groups_show_no_figures(runs):
