@@ -12,6 +12,8 @@ from planlib.core.bayes import Beta, Gamma, Normal, beta_binomial, gamma_poisson
 from planlib.core.constraints import Row, System, smallest_that_fits
 from planlib.core.decompose import apportion, lmdi_by_name
 from planlib.core.draws import Distribution
+from planlib.core.errors import InputError
+from planlib.core.information import normal_information
 from planlib.core.periods import monthly_rate
 from planlib.funnel.ladder import annualise, monthly_growth
 from planlib.funnel.retention import fit_power, sbg_retention, sbg_survival
@@ -23,6 +25,8 @@ from planlib.funnel.users import (
     stationary,
     stock_ceiling,
 )
+from planlib.milestones.network import Link, Network, classical_pert, crash, rss_buffer
+from planlib.milestones.progress import earned_schedule, indices
 from planlib.milestones.workdays import WorkCalendar
 
 Case = Mapping[str, Any]
@@ -263,6 +267,81 @@ def unknown_year(case: Case, _: Case) -> dict[str, bool]:
     return {"provisional": bool(WorkCalendar().year(case["year"]).provisional)}
 
 
+def _network(case: Case) -> tuple[Network, list[float]]:
+    rows = case.get("tasks_list") or list(case["tasks"].items())
+    links = [Link(link["pred"], link["succ"], link.get("type", "FS"), link.get("lag", 0.0)) for link in case["links"]]
+    durations = [float("nan") if days is None else days for _, days in rows]
+    return Network([name for name, _ in rows], links, not_before=case.get("not_before")), durations
+
+
+def cpm(case: Case, _: Case) -> dict[str, Any]:
+    network, durations = _network(case)
+    found = network.passes(durations)
+    names = {"ES": "early_start", "EF": "early_finish", "LS": "late_start", "LF": "late_finish", "TF": "total_float"}
+    names["FF"] = "free_float"
+    rows = {key: dict(zip(network.tasks, getattr(found, name).tolist(), strict=True)) for key, name in names.items()}
+    critical = [name for name, on in zip(network.tasks, found.critical, strict=True) if on]
+    return rows | {"T": float(found.end), "critical": critical}
+
+
+def cpm_error(case: Case, _: Case) -> dict[str, str]:
+    told = {
+        "cycle": "cycle", "unknown_ref": "unknown task", "duplicate_id": "duplicate id", "not_finite": "bad duration",
+        "at_least": "bad duration",
+    }  # fmt: skip
+    try:
+        network, durations = _network(case)
+        network.passes(durations)
+    except InputError as error:
+        return {"error": told[error.problems[0].code]}
+    return {"error": "none"}
+
+
+def _after(preds: Case) -> list[Link]:
+    return [Link(before, name) for name, befores in preds.items() for before in befores]
+
+
+def pert(case: Case, _: Case) -> dict[str, Any]:
+    network = Network(tuple(case["three_point"]), _after(case["preds"]))
+    found = classical_pert(network, list(case["three_point"].values()))
+    result = {"te": dict(zip(network.tasks, found.expected.tolist(), strict=True)), "T": found.end}
+    result |= {"critical": list(found.critical), "var": found.variance, "sd": found.variance**0.5}
+    return result | ({"p_due": found.chance_by(case["due"])} if "due" in case else {})
+
+
+def time_cost(case: Case, _: Case) -> dict[str, Any]:
+    names = tuple(case["normal"])
+    rows = [[case[key].get(name, 0.0) for name in names] for key in ("normal", "crash", "cost_per_week")]
+    found = crash(Network(names, _after(case["preds"])), *rows, case["deadline"])
+    return {"extra_cost": found.extra_cost, "crashed": found.saved}
+
+
+def buffer(case: Case, _: Case) -> dict[str, float]:
+    rss, half = rss_buffer(case["aggressive"], case["safe"])
+    return {"rss": rss, "half": half}
+
+
+def evm(case: Case, _: Case) -> dict[str, float | None]:
+    found = indices(budget=case["BAC"], planned=case["PV"], earned=case["EV"], actual=case["AC"])
+    names = {
+        "CV": "cost_variance", "SV": "schedule_variance", "CPI": "cpi", "SPI": "spi", "EAC_cpi": "at_completion_cpi",
+        "EAC_typ": "at_completion_plan", "EAC_cpi_spi": "at_completion_both", "ETC": "to_complete",
+        "VAC": "variance_at_completion", "TCPI": "tcpi",
+    }  # fmt: skip
+    return {key: getattr(found, name) for key, name in names.items()}
+
+
+def earned(case: Case, _: Case) -> dict[str, float | None]:
+    found = earned_schedule(case["PV_cum"], elapsed=case["at"], earned=case["EV"])
+    result = {"ES": found.earned, "SV_t": found.variance, "SPI_t": found.spi_time, "SPI_cost": found.spi_cost}
+    return result | {"IEAC_t": found.finish}
+
+
+def evpi_normal(case: Case, _: Case) -> dict[str, float]:
+    act = case["act"]
+    return {"evpi": normal_information(act["mean"], act["sd"], 1.0, alternative=case["alternative"]).evpi}
+
+
 def _plain(values: np.ndarray) -> Any:
     return values.tolist() if values.ndim else float(values)
 
@@ -290,6 +369,14 @@ SOLVERS = {
     ("iis", "conflict_set"): conflict_set,
     ("iis", "probe"): probe,
     ("iis", "enumerate"): enumerate_sets,
+    ("cpm", "cpm"): cpm,
+    ("cpm_error", "cpm_error"): cpm_error,
+    ("pert", "pert"): pert,
+    ("time_cost_lp", "time_cost_lp"): time_cost,
+    ("buffer", "buffer"): buffer,
+    ("evm", "evm"): evm,
+    ("earned_schedule", "earned_schedule"): earned,
+    ("voi", "evpi_normal"): evpi_normal,
     ("dist", "beta_pert"): beta_pert,
     ("dist", "triangular"): triangular,
     ("calendar", "year"): year,
