@@ -35,6 +35,7 @@ class Trial:
         start, end: first and last day; None where not told.
         arms: labels in alphabetical order.
         columns: metrics that were measured, in alphabetical order.
+        people: entries in all arms.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Trial:
     end: dt.date | None
     arms: tuple[str, ...]
     columns: tuple[str, ...]
+    people: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,14 @@ def trials(engine: Engine) -> tuple[Trial, ...]:
         measured.setdefault(row["exp_id"], []).append(row["metric"])
     arms: dict[str, list[str]] = {}
     text = (
-        "SELECT exp_id, variant, CAST(MIN(assigned_at) AS DATE) AS first FROM assignments "
+        "SELECT exp_id, variant, CAST(MIN(assigned_at) AS DATE) AS first, COUNT(*) AS people FROM assignments "
         "GROUP BY exp_id, variant ORDER BY exp_id, variant"
     )
     first: dict[str, dt.date] = {}
+    people: dict[str, int] = {}
     for row in engine.query(text).rows():
         arms.setdefault(row["exp_id"], []).append(row["variant"])
+        people[row["exp_id"]] = people.get(row["exp_id"], 0) + int(row["people"])
         if row["first"] is not None:
             first[row["exp_id"]] = min(row["first"], first.get(row["exp_id"], row["first"]))
     found = []
@@ -92,7 +96,7 @@ def trials(engine: Engine) -> tuple[Trial, ...]:
         found.append(
             Trial(
                 name, head.get("name") or "", head.get("metric") or "", head.get("start_on") or first.get(name),
-                head.get("end_on"), tuple(labels), tuple(measured.get(name, ())),
+                head.get("end_on"), tuple(labels), tuple(measured.get(name, ())), people[name],
             )
         )  # fmt: skip
     return tuple(sorted(found, key=lambda trial: (trial.start or dt.date.max, trial.id)))
@@ -134,7 +138,8 @@ def ask(
         plan: of the run.
         as_of: newest day of the data.
         margins: column -> margin of a guardrail, for tests that the plan does not list.
-        planned_people: test -> people planned, for tests that still run.
+        planned_people: test -> people planned, for tests that still run; one that is not listed counts as planned as
+            far as its days have gone.
     """
     planned = next((one for one in plan.experiments if one.id == trial.id), None)
     running = trial.end is not None and trial.end > as_of
@@ -156,7 +161,7 @@ def ask(
         "dimensions": ("block",),
         "after_assignment": (AFTER,),
         "delivered": DELIVERED if DELIVERED in trial.columns else None,
-        "planned_people": (planned_people or {}).get(trial.id) if running else None,
+        "planned_people": (planned_people or {}).get(trial.id) or _by_days(trial, as_of) if running else None,
         "money": _money(primary, plan),
     }
     if planned is not None:
@@ -252,6 +257,14 @@ def _money(primary: Metric, plan: Plan) -> Money | None:
     if primary.column.startswith("order_") and margin is not None:
         return Money(plan.baseline.aov.central * margin.central, people)
     return None
+
+
+def _by_days(trial: Trial, as_of: dt.date) -> int | None:
+    """People at the end of a test, if they come as they did so far; None without a first day."""
+    if trial.start is None or trial.end is None:
+        return None
+    gone = max((as_of - trial.start).days + 1, 1)
+    return max(round(trial.people * ((trial.end - trial.start).days + 1) / gone), trial.people + 1)
 
 
 def _control(arms: tuple[str, ...]) -> str:

@@ -85,7 +85,8 @@ class Read:
     @property
     def treated(self) -> Both:
         """The test, with the arm that its decision is about where the name does not tell."""
-        if len(self.out.arms) < 3 and self.out.arms[0] == "control":
+        plain = self.out.arms[0] == "control" or self.out.decision.id == "invalid"
+        if len(self.out.arms) < 3 and plain:
             return self.name
         return with_arm(self.name, self.out.chosen)
 
@@ -195,7 +196,8 @@ def effect_rows(read: Read) -> list[Row]:
         found = (one, one.difference, one.difference.interval, "secondary", verdict, up[one.metric], several)
         rows.append(_row(*found, one.p_adjusted))
     if out.decision.id == "invalid":  # a difference that nobody may use has no verdict
-        return [row | {"verdict": "void", "tone": 0} for row in rows]
+        void = {"verdict": "void", "tone": 0}
+        return [row if row["verdict"] == "unmeasured" else row | void for row in rows]
     return rows
 
 
@@ -575,7 +577,7 @@ def course_said(book: Any, read: Read, found: Any, unit: str) -> Text:
 
 def beliefs(read: Read, rows: Sequence[Row]) -> list[charts.PosteriorData]:
     """Return what is believed of each treatment as the chart takes it."""
-    if read.out.belief is None:
+    if read.out.belief is None or read.out.decision.id == "invalid":
         return []
     up, found = read.asked.question.primary.higher_is_better, []
     for one, row in zip(read.out.belief.effects, rows, strict=False):
@@ -603,7 +605,7 @@ def belief_rows(read: Read, drawn: Sequence[charts.PosteriorData]) -> list[Row]:
 
 def belief_said(book: Any, read: Read) -> Text | None:
     """Return the chance to win of the arm decided on, and what either choice loses on average."""
-    if read.out.belief is None:
+    if read.out.belief is None or read.out.decision.id == "invalid":
         return None
     own, slug = read.out.belief.effects[read.at], read.slug
     book.metric(f"{slug}_chance", own.chance_to_win, "probability", method=own.method)
@@ -660,7 +662,7 @@ def _page_said(book: Any, read: Read, rows: Sequence[Row]) -> tuple[Text, Text]:
         title = book.text("readout.title.invalid", **test, why=inside(because(out.decision)))
         if not mismatch.alarm:
             return title, book.text("readout.reading.plain", **why)
-        return title, book.text("readout.reading.void", remedy={"words": f"experiments.remedy.{mismatch.remedy}"})
+        return title, book.text("readout.reading.void", remedy=remedy_inside(mismatch))
     told = test | {"metric": inside(name("outcome", main["id"])), "effect": f"{slug}_effect"}
     improved = _of_arm(rows, out.chosen, lambda r: r["role"] == "guardrail" and r["verdict"] in ("up", "down")
                        and r["tone"] > 0)  # fmt: skip
@@ -703,14 +705,14 @@ def drawn_health(read: Read) -> charts.HealthData | None:
     mismatch = worst(read.out.health)
     if not mismatch.alarm:
         return None
-    drill = next((one for one in mismatch.drills if one.dimension == (mismatch.dimension or "block")), None)
+    drill = next((one for one in mismatch.drills if one.dimension == drilled(mismatch)), None)
     known = [] if drill is None else [(la, t) for la, t in zip(drill.labels, drill.tests, strict=True) if t is not None]
     if not known:
         return None
     counts = np.array([test.observed for _, test in known], dtype=float)
     people, own = counts.sum(axis=1), counts[:, mismatch.arm]
     band = wilson(own, people)
-    labels = [label or "—" for label, _ in known]
+    labels = [name("class", label or "—") for label, _ in known]
     off = np.array([label in mismatch.labels for label, _ in known])
     of = "reached" if mismatch is read.out.health.reached else "assigned"
     where = f"readout.dimension.{drill.dimension}"
@@ -724,8 +726,8 @@ def health_table(drawn: charts.HealthData) -> list[Row]:
     """Return the rows behind the chart of a fault."""
     columns = zip(drawn.labels, drawn.people, drawn.share, drawn.low, drawn.high, strict=True)
     return [
-        {"label": label, "people": float(n), "share": float(share), "low": float(low), "high": float(high),
-         "planned": drawn.expected}
+        {"label_zh": label["zh"], "label_en": label["en"], "people": float(n), "share": float(share),
+         "low": float(low), "high": float(high), "planned": drawn.expected}
         for label, n, share, low, high in columns
     ]  # fmt: skip
 
@@ -741,13 +743,15 @@ def health_page(book: Any, read: Read, others: Mapping[str, Any]) -> None:
     of = "reached" if mismatch is read.out.health.reached else "assigned"
     values = {"test": _bilingual(read.name), "arm": arm}
     kind = mismatch.cause if mismatch.cause in ("some_labels", "spread_evenly") else "other"
-    if kind == "some_labels":
+    if mismatch.cause == "filtered_after_assignment":
+        kind, values["label"] = "filtered", inside(cause_labels(mismatch)["bilingual"])
+    elif kind == "some_labels":
         kind, values["label"] = f"labels_{of}", cause_labels(mismatch)
     else:
         gap = test.expected[mismatch.arm] - test.observed[mismatch.arm]
         book.metric(f"{slug}_lacking", float(round(gap)), "people", method="chi_square", n=test.n)
         values["gap"] = f"{slug}_lacking"
-    remedy = {"words": f"experiments.remedy.{mismatch.remedy}"}
+    remedy, by = {"words": f"experiments.remedy.{mismatch.remedy}"}, inside(name("dimension", drilled(mismatch)))
     reading = book.text("readout.reading.health", remedy=remedy)
     if "left_out" in others:
         one = others["left_out"].primary[read.at].difference
@@ -756,9 +760,20 @@ def health_page(book: Any, read: Read, others: Mapping[str, Any]) -> None:
         reading = book.text("readout.reading.health_left_out", remedy=remedy, effect=f"{slug}_left_out")
     book.page(
         f"health_{slug}", layout="chart", section=_section(book), chart=f"health_{slug}",
-        title=book.text(f"readout.title.{kind}", **values), subtitle=book.text(f"readout.subtitle.health_{of}"),
+        title=book.text(f"readout.title.{kind}", **values),
+        subtitle=book.text(f"readout.subtitle.health_{of}", by=by),
         reading=reading, source=_source(book),
     )  # fmt: skip
+
+
+def drilled(mismatch: Any) -> str:
+    """Return the dimension that a fault is shown by: where it sits, else the employees."""
+    return mismatch.dimension or "block"
+
+
+def remedy_inside(mismatch: Any) -> Text:
+    """Return what can be saved, as it stands within a sentence."""
+    return inside({loc: words(loc).text(f"experiments.remedy.{mismatch.remedy}") for loc in LOCALES})
 
 
 def cause_labels(mismatch: Any) -> Text:

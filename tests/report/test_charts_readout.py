@@ -53,7 +53,8 @@ def health(count=8, **changed):
     off = np.arange(count) == count - 1
     share = np.where(off, 0.0, 0.97)
     data = {
-        "labels": [f"staff {k}" for k in range(count)], "people": np.full(count, 170), "share": share,
+        "labels": [{"zh": f"员工 {k}", "en": f"staff {k}"} for k in range(count)],
+        "people": np.full(count, 170), "share": share,
         "low": np.maximum(share - 0.02, 0), "high": np.minimum(share + 0.02, 1), "expected": 0.97, "off": off,
         "head": "readout.charts.share_assigned", "dimension": "readout.dimension.block",
     }  # fmt: skip
@@ -69,9 +70,9 @@ CASES = {
     "intervals, open to one side": (charts.intervals, [effect(high=float("inf"))], 330),
     "cumulative": (charts.cumulative, cumulative(), 330),
     "cumulative, money, no threshold": (charts.cumulative, cumulative(unit="CNY", worth=None), 330),
-    "segments": (charts.segments, segments(), 330),
+    "segments": (charts.segments, segments(), 234),
     "segments, many": (charts.segments, segments(15), 330),
-    "segments, not shrunk": (charts.segments, segments(1, shrunk=None), 330),
+    "segments, not shrunk": (charts.segments, segments(1, shrunk=None), 98),
     "posterior": (charts.posterior, [posterior()], 250),
     "posterior, three": (charts.posterior, [posterior(), posterior(-1.0), posterior(0.2)], 250),
     "health": (charts.health, health(), 330),

@@ -123,7 +123,7 @@ class HealthData:
     """Share of an arm's people, or of those reached, by label of one dimension.
 
     Attributes:
-        labels: (L,) names of employees, days, batches.
+        labels: (L,) names of employees, days, batches, in both languages.
         people: (L,) behind each share.
         share, low, high: (L,) with interval.
         expected: share that the plan gives.
@@ -132,7 +132,7 @@ class HealthData:
         dimension: locale key of what the labels are.
     """
 
-    labels: Sequence[str]
+    labels: Sequence[Mapping[str, str]]
     people: np.ndarray
     share: np.ndarray
     low: np.ndarray
@@ -321,14 +321,15 @@ def _ends(ax: Axes, data: CumulativeData, words: Words, scale: float) -> None:
 @b.styled
 def segments(data: SegmentData, words: Words) -> Figure:
     """One row a segment: hollow its own difference with interval, solid after shrinkage; a line for everybody."""
-    fig = b.canvas()
     count = min(len(data.labels), MOST_SEGMENTS)
     pitch = min(34.0, (b.BODY - _HEAD - _AXIS) / max(count, 1))
+    fig = b.canvas(b.LIVE, _HEAD + pitch * count + _AXIS)
     top, height = 24.0, pitch * count
     values = [*data.low[:count], *data.high[:count], data.whole, 0.0]
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = (high - low or 1.0) * 0.06
-    rule = b.panel(fig, 0, 0, b.LIVE, b.BODY, xlim=(0, b.LIVE), ylim=(b.BODY, 0))
+    tall = b.size_of(fig)[1]
+    rule = b.panel(fig, 0, 0, b.LIVE, tall, xlim=(0, b.LIVE), ylim=(tall, 0))
     ax = b.panel(fig, 290, top, 310, height, xlim=(low - room, high + room), ylim=(count - 0.5, -0.5))
     heads = (("segment", 0, "left"), ("people", 262, "right"), ("effect", 676, "right"), ("interval", 782, "right"),
              ("shrunk", b.LIVE, "right"))  # fmt: skip
@@ -435,7 +436,8 @@ def health(data: HealthData, words: Words) -> Figure:
             ha="right" if data.expected > high - 0.12 * (high - low) else "center", dy=14)  # fmt: skip
     for k, i in enumerate(order):
         y, colour = top + pitch * (k + 0.5), b.RED if data.off[i] else b.BLUE
-        b.write(fig, 0, y, str(data.labels[i]), size=9.5, weight="Medium", colour=b.RED if data.off[i] else b.INK)
+        ink = b.RED if data.off[i] else b.INK
+        b.write(fig, 0, y, words.pick(data.labels[i]), size=9.5, weight="Medium", colour=ink)
         b.write(fig, 262, y, words.number(float(data.people[i]), "people"), size=9.5, ha="right")
         b.segment(ax, [data.low[i], data.high[i]], [k, k], colour=colour, width=1.6)
         b.dot(ax, float(data.share[i]), k, colour=colour, size=6)

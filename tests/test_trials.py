@@ -1,0 +1,130 @@
+"""Tests in the tidy tables: who is in which class at assignment, what each test is asked, by a plan or without."""
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from planlib import trials
+from planlib.plan import load_plan
+from tests.data.tables import engine
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSIGNED = dt.datetime(2026, 6, 1, 9)
+AS_OF = dt.date(2026, 12, 31)
+MARGINS = {"opt_out": 0.002}
+
+
+def days(n: float) -> dt.datetime:
+    return ASSIGNED + dt.timedelta(days=n)
+
+
+def assignment(unit, variant="control", name="t"):
+    return {"exp_id": name, "unit_hid": unit, "variant": variant, "ratio_planned": 0.5, "assigned_at": ASSIGNED,
+            "block": "s1"}  # fmt: skip
+
+
+def outcome(unit, metric="paid", value=1.0, at=7.0, name="t"):
+    return {"exp_id": name, "unit_hid": unit, "metric": metric, "value": value, "at": days(at)}
+
+
+def test_what_happens_after_assignment_changes_no_class(tmp_path):
+    people = ["early", "late", "twice", "old"]
+    acts = [("early", -3), ("late", 0.5), ("twice", -29), ("old", -31)]
+    orders = [("early", -3), ("late", 2), ("twice", -40), ("twice", -1), ("twice", 3)]
+    tables = engine(
+        tmp_path,
+        experiments=[{"exp_id": "t", "unit": "customer", "name": "t", "metric": "paid"}],
+        assignments=[assignment(unit, variant) for unit, variant in zip(people, ["control", "new"] * 2, strict=True)],
+        outcomes=[outcome(unit) for unit in people],
+        id_map=[{"person_hid": f"p-{u}", "external_hid": u, "openid_hid": ""} for u in people]
+        + [{"person_hid": f"p-{u}", "external_hid": "", "openid_hid": f"o-{u}"} for u in people],
+        touches=[{"person_hid": f"p-{u}", "at": days(d), "touch_type": "chat"} for u, d in acts]
+        + [{"person_hid": "p-old", "at": days(-2), "touch_type": "sent"}],
+        orders=[
+            {"order_id": f"{u}{d}", "openid_hid": f"o-{u}", "paid_at": days(d), "created_at": days(d)}
+            for u, d in orders
+        ],
+        follow_edges=[
+            {"external_hid": u, "staff_id": "s1", "added_at": days(-50), "is_active": u != "late",
+             "removed_at": days(9) if u == "late" else None}
+            for u in ("early", "late", "twice")
+        ],
+    )  # fmt: skip
+    (trial,) = trials.trials(tables)
+    with trials.people_of(tables, trial) as found:
+        told = {name: found.breakdown("variant", ("control", "new"), name) for name in (*trials.CLASSES, trials.AFTER)}
+    assert told["value_class"] == {"no_order": [0, 2], "one_order": [1, 0], "repeat_buyer": [1, 0]}
+    assert told["interaction_class"] == {"active": [2, 0], "silent": [0, 2]}  # a message sent is no act of theirs
+    assert told["friend"] == {"": [0, 1], "deleted": [0, 1], "friend": [2, 0]}
+    tables.close()
+
+
+def trial(**changed):
+    made = trials.Trial(
+        "welcome_coupon", "x", "first_interaction", dt.date(2026, 6, 1), dt.date(2026, 7, 1), ("control", "coupon"),
+        ("complaint", "first_interaction", "opt_out"), 1_000,
+    )  # fmt: skip
+    return replace(made, **changed)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return load_plan(ROOT / "params/wechat_platform.yaml")
+
+
+def ask(plan, **changed):
+    return trials.ask(trial(**changed), plan, as_of=AS_OF, margins=MARGINS)
+
+
+def test_a_listed_test_is_judged_by_what_the_plan_settled(plan):
+    found = ask(plan)
+    settled = next(one for one in plan.experiments if one.id == "welcome_coupon")
+    question = found.question
+    assert (question.control, question.primary.name) == ("control", "first_interaction")
+    margins = {one.metric.name: one.margin_abs for one in question.guardrails}
+    assert margins == {"opt_out": 0.002, "complaint": 0.001} and found.planned
+    assert not any(one.metric.higher_is_better for one in question.guardrails)
+    assert question.worth == settled.smallest_worth_having.central
+    assert question.planned_people is None and question.looks == (1.0,)  # it has ended: its size is what it is
+
+
+def test_a_test_of_no_plan_has_the_margins_given_and_no_threshold(plan):
+    found = ask(plan, id="elsewhere", arms=("b", "none"))
+    assert (found.question.control, found.question.worth, found.planned) == ("none", None, False)
+    assert [one.margin_abs for one in found.question.guardrails] == [0.002]
+
+
+def test_coupons_are_judged_by_net_margin_where_it_was_measured(plan):
+    found = ask(plan, columns=("net_margin_42d_yuan", "first_interaction", "opt_out"))
+    assert found.question.primary.name == "net_margin_42d_yuan" and found.registered.name == "first_interaction"
+    assert found.question.worth is None  # the plan's threshold is one of the registered metric
+    assert "first_interaction" in [metric.name for metric in found.question.metrics]
+
+
+def test_opens_are_messages_opened_by_messages_delivered(plan):
+    columns = ("messages_delivered", "messages_opened", "opt_out")
+    found = ask(plan, id="push_frequency", metric="message_open", columns=columns, arms=("weekly_one", "weekly_three"))
+    assert found.question.primary.name == "messages_opened/messages_delivered"
+    assert [metric.name for metric in found.question.metrics] == [found.question.primary.name]
+    assert "group_exit_rate" in found.unmeasured
+
+
+@pytest.mark.parametrize("changed, reason", [
+    ({"arms": ("control",)}, "one_arm"),
+    ({"columns": ()}, "no_outcomes"),
+    ({"columns": ("opt_out",), "id": "elsewhere"}, "no_primary"),
+])  # fmt: skip
+def test_what_cannot_be_read_says_why(plan, changed, reason):
+    found = ask(plan, **changed)
+    assert (found.question, found.reason) == (None, reason)
+
+
+def test_a_running_test_knows_how_many_people_it_was_to_have(plan):
+    last = {"end": dt.date(2027, 1, 31)}
+    sizes = trials.planned_people(plan)
+    listed = trials.ask(trial(**last), plan, as_of=AS_OF, margins=MARGINS, planned_people=sizes)
+    assert listed.running and listed.question.planned_people == sizes["welcome_coupon"]
+    by_days = ask(plan, id="elsewhere", start=dt.date(2026, 12, 1), **last)
+    assert by_days.question.planned_people == 2_000  # 31 of 62 days have gone
