@@ -163,6 +163,8 @@ def _records(
         if header is None:
             header = recognise(cells, line)
             likely = likely or _like_labels(cells)
+            if header is not None and (twice := _twice(header)):
+                raise InputError(Problem("data_head_twice", file=shown, field=twice, line=line))
             if header is None and number >= HEADER_ROWS:
                 break
             continue
@@ -175,6 +177,11 @@ def _records(
         yield header, line, _record(header, cells, line, shown)
     if header is None:
         raise InputError(Problem("data_unknown", file=shown, given=likely or None))
+
+
+def _twice(header: Header) -> str | None:
+    """Return a head that is read and stands twice, so that nobody can tell which column counts."""
+    return next((head for i in header.columns if header.labels.count(head := header.labels[i]) > 1), None)
 
 
 def _like_labels(cells: Sequence[object]) -> str:

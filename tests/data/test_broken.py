@@ -80,6 +80,7 @@ BROKEN: dict[str, tuple[object, str, str | None, int | None]] = {
     "no_day.csv": (HEAD + "2026-02-30,a,1\n", "data_date", "date", 2),
     "without_day.csv": (HEAD + ",a,1\n", "data_missing", None, None),
     "short_row.csv": (HEAD + "2026-11-05,a,1\n2026-11-06\n", "data_row_length", None, 3),
+    "two_heads.csv": ("日期,渠道,花费,花费\n2026-11-05,a,1,2\n", "data_head_twice", "花费", 1),
     "open_quote.csv": (HEAD + "2026-11-05,\"a,1\n2026-11-06,b,2\n", "data_csv", None, 2),
     "letter.csv": ("您好\n这是一封信\n", "data_unknown", None, None),
     "other.json": ({"weather": {"temperature": 3}, "wind": 5}, "data_unknown", None, None),
