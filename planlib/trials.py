@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from planlib.core.words import LOCALES, words
 from planlib.data.engine import Engine, statement, to_duckdb
 from planlib.data.readout import TABLE, People, trial_text
 from planlib.experiments.trial import Guardrail, Metric, Money, Question, ReadOut
+from planlib.plan.registration import Observed, design, deviations, experiment_of, registered
 from planlib.readout import TRIAL, read_out
+from planlib.registering import deviation_line
+from planlib.registering import people_of as people_of_test
 
 if TYPE_CHECKING:
     from planlib.plan import Plan
@@ -191,6 +195,25 @@ def read(engine: Engine, asked: Asked) -> ReadOut:
         question = asked.question
         several = [name for name in question.segments if _labels(people, name) > 1]
         return read_out(people, replace(question, segments=tuple(several)))
+
+
+def departures(asked: Asked, found: ReadOut, plan: Plan) -> list[dict[str, str]]:
+    """Return how a read-out departs from the registration of its test, one sentence in both languages each.
+
+    Raises:
+        InputError: the plan's decision log has been damaged.
+    """
+    trial = asked.trial
+    agreed = registered(plan.file, trial.id) if asked.planned else None
+    if agreed is None:
+        return []
+    test = experiment_of(plan, trial.id)
+    shares = {arm: (share,) for arm, share in zip(found.arms, found.health.shares, strict=True)}
+    seen = Observed(
+        people=int(sum(found.people)), shares=shares, first_day=trial.start, finished=not asked.running
+    )  # fmt: skip
+    every = deviations(agreed, design(test, people_of_test(test)), seen)
+    return [{locale: deviation_line(one, words(locale)) for locale in LOCALES} for one in every]
 
 
 def _labels(people: People, column: str) -> int:

@@ -1,13 +1,17 @@
 """Tests in the tidy tables: who is in which class at assignment, what each test is asked, by a plan or without."""
 
 import datetime as dt
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from planlib import trials
 from planlib.plan import load_plan
+from planlib.plan.registration import register
+from planlib.registering import people_of
 from tests.data.tables import engine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -128,3 +132,19 @@ def test_a_running_test_knows_how_many_people_it_was_to_have(plan):
     assert listed.running and listed.question.planned_people == sizes["welcome_coupon"]
     by_days = ask(plan, id="elsewhere", start=dt.date(2026, 12, 1), **last)
     assert by_days.question.planned_people == 2_000  # 31 of 62 days have gone
+
+
+def test_a_read_out_says_where_it_departs_from_the_registration(tmp_path):
+    path = tmp_path / "plan.yaml"
+    shutil.copy(ROOT / "params/wechat_platform.yaml", path)
+    plan = load_plan(path)
+    even, arms = SimpleNamespace(shares=(0.5, 0.5)), ("control", "coupon")
+    whole = SimpleNamespace(arms=arms, people=(10**6, 10**6), health=even)
+    found = ask(plan)
+    assert trials.departures(found, whole, plan) == []  # nothing was registered
+    register(path, "welcome_coupon", people_of, day=dt.date(2026, 5, 1))
+    assert trials.departures(found, whole, plan) == []
+    few = SimpleNamespace(arms=arms, people=(100, 300), health=SimpleNamespace(shares=(0.25, 0.75)))
+    told = trials.departures(found, few, plan)
+    assert len(told) == 3 and all(set(one) == {"zh", "en"} for one in told)  # stopped early; both shares changed
+    assert any("400" in one["en"] for one in told)

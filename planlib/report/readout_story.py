@@ -439,9 +439,13 @@ def not_read_said(book: Any, reads: Sequence[Read]) -> list[Text]:
     ]  # fmt: skip
 
 
-def asked_said(book: Any, read: Read) -> list[Text]:
-    """Return what differs from the registration, and guardrails without data."""
-    said = []
+def asked_said(book: Any, read: Read, departures: Sequence[Both]) -> list[Text]:
+    """Return what differs from the registration, and guardrails without data.
+
+    Args:
+        departures: `planlib.trials.departures` of the test.
+    """
+    said = [book.text("readout.say.departed", how=_bilingual(one)) for one in departures]
     if read.asked.registered is not None:
         registered = inside(name("outcome", read.asked.registered.name))
         said.append(book.text("readout.say.registered", registered=registered))
