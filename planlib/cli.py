@@ -401,6 +401,7 @@ def readout(
     ] = None,
     alpha: Annotated[float, typer.Option("--alpha", help="level 显著性水平")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
+    pdf: Annotated[str | None, typer.Option("--pdf", metavar="FILE", help="also as a PDF 另存为 PDF")] = None,
     locale: Locale = None,
 ) -> None:
     """Read a test out of a table: health, effects, what to do. 读出一次实验。"""
@@ -428,7 +429,13 @@ def readout(
         worth=worth,
         alpha=alpha,
     )
-    status = print_read_out(read_out_file(file, question), w, _print, as_json=as_json)
+    found = read_out_file(file, question)
+    status = print_read_out(found, w, _print, as_json=as_json)
+    if pdf is not None:
+        from planlib.readout_pdf import write_pdf
+
+        path = write_pdf(found, file, pdf, w)
+        (_tell if as_json else _print)(w.text("cli.deck", path=path.as_posix()))
     if not as_json:
         _print("")
         _end(w, "readout_next" if status == 0 else "readout_next_invalid")

@@ -107,7 +107,7 @@ def lines(found: ReadOut, w: Words) -> Iterator[str]:
     yield from (f"  {line}" for line in health_lines(found, w))
     yield ""
     heads = ("metric", "arm", "people", "level_control", "level_treatment", "difference", "lift", "p", "method")
-    rows = [_effect_row(one, 1 - found.question.alpha, w) for one in (*found.primary, *found.secondary)]
+    rows = [effect_cells(one, 1 - found.question.alpha, w) for one in (*found.primary, *found.secondary)]
     yield from aligned([tuple(w.text(f"readout_screen.head.{name}") for name in heads), *rows])
     yield from _notes(found, w)
     if found.guardrails:
@@ -209,7 +209,7 @@ def _sentence(found: ReadOut, effect: Effect, w: Words) -> str:
     return sentence
 
 
-def _effect_row(effect: Effect, usual: float, w: Words) -> tuple[str, ...]:
+def effect_cells(effect: Effect, usual: float, w: Words) -> tuple[str, ...]:
     """Cells of one comparison; an interval of another than the usual level says so."""
     row, lift = effect.difference, effect.lift
     head = (effect.metric, effect.treatment, " / ".join(_count(n) for n in row.n))
@@ -272,7 +272,7 @@ def _guardrail_lines(found: ReadOut, w: Words) -> Iterator[str]:
 def _segment_lines(found: ReadOut, w: Words) -> Iterator[str]:
     yield w.text("readout_screen.segments", metric=found.question.primary.name)
     usual, shown = 1 - found.question.alpha, found.segments[:SHOWN_SEGMENTS]
-    rows = [(" ".join(one.segment), *_effect_row(one, usual, w)[1:]) for one in shown]
+    rows = [(" ".join(one.segment), *effect_cells(one, usual, w)[1:]) for one in shown]
     yield from (f"  {line}" for line in aligned(rows))
     if len(found.segments) > SHOWN_SEGMENTS:
         yield "  " + w.text("readout_screen.more", n=_count(len(found.segments) - SHOWN_SEGMENTS))

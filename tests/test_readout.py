@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,7 @@ from planlib.data.engine import Engine
 from planlib.experiments.sequential import confidence_sequence, repeated_interval, spending_boundaries
 from planlib.experiments.trial import Guardrail, Metric, Money, Question
 from planlib.readout import TRIAL, read_out_file, read_out_trial
+from planlib.readout_pdf import write_pdf
 from planlib.readout_screen import lines, plain
 
 COOKIE_CATS = Path(__file__).parents[2] / "shared" / "datasets" / "cookie_cats" / "cookie_cats.csv.gz"
@@ -480,3 +482,23 @@ def test_invalid_ends_with_one(tmp_path, monkeypatch, capsys):
     status, out, _ = call(monkeypatch, capsys, path, *asked)
     assert status == 1 and out.startswith("Invalid") and "batch b7 lacks people of arm b" in out
     assert "For a plan" not in out
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+@pytest.mark.parametrize("name", ["none", "some_labels"])
+def test_a_pdf_of_two_pages(tmp_path, monkeypatch, capsys, locale, name):
+    path, _ = faulty(tmp_path, name)
+    asked = ("--variant", "arm", "--control", "a", "--metric", "y", "--metric", "id", "--by", "batch")
+    made = [tmp_path / f"实验 {at}.pdf" for at in (1, 2)]
+    for file in made:
+        status, out, err = call(monkeypatch, capsys, path, *asked, "--locale", locale, "--pdf", file)
+        assert status == int(name != "none") and err == "" and file.name in out
+    whole = made[0].read_bytes()
+    assert whole.startswith(b"%PDF") and whole == made[1].read_bytes()
+    assert len(re.findall(rb"/Type */Page[^s]", whole)) == 2
+
+
+def test_a_pdf_of_what_cannot_be_computed(tmp_path):
+    path = table(tmp_path / "equal.csv", ["id", "arm", "y"], [[at, "ab"[at % 2], 5] for at in range(40)])
+    found = read_out_file(path, Question("arm", "a", (Metric("y"),)))
+    assert write_pdf(found, str(path), tmp_path / "equal.pdf", words("en")).stat().st_size > 10_000
