@@ -11,6 +11,7 @@ from planlib.core.guards import Guard
 from planlib.experiments.planning import WEEKS_A_MONTH
 from planlib.experiments.portfolio import Roll, Worth, adopted, lift_se, profit_optimal_size, worth
 from planlib.experiments.power import SampleSize, cuped_factor, duration_by_curve, n_proportions, unique_curve
+from planlib.experiments.proportions import lift_of_proportions
 
 WEEKS_A_YEAR = 52
 MONTHS_AFTER = 12  # over which a change that was adopted counts
@@ -137,6 +138,29 @@ def exposed(gmv_cny: Sequence[float], start_month: float, weeks: float, share: f
     months = np.arange(gmv.size)
     within = np.clip(np.minimum(months + 1, begins + MONTHS_AFTER) - np.maximum(months, begins), 0.0, 1.0)
     return float(part * (gmv @ within))
+
+
+def past_effect(control_did: int, control: int, treatment_did: int, treatment: int) -> tuple[float, float] | None:
+    """Return relative effect and standard error of a finished test; None where an arm has nobody who did it.
+
+    The error is that of the ratio by the delta method: the ratio times the error of its logarithm (Katz et al. 1978).
+
+    Args:
+        control_did, control, treatment_did, treatment: people who did it, and all, of each arm.
+
+    Raises:
+        InputError: more than all did it, or counts that are negative or not whole.
+
+    >>> effect, se = past_effect(800, 10_000, 1000, 10_000)
+    >>> round(effect, 4), round(se, 4)
+    (0.25, 0.0566)
+    """
+    found = lift_of_proportions(control_did, control, treatment_did, treatment, interval="katz")
+    if found.estimate is None or treatment_did == 0:
+        return None
+    ratio = 1 + found.estimate
+    lost = 1 / control_did - 1 / control + 1 / treatment_did - 1 / treatment
+    return (found.estimate, ratio * float(np.sqrt(lost))) if lost > 0 else None
 
 
 def first_week(month: float) -> int:

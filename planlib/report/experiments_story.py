@@ -107,6 +107,34 @@ def added(book) -> None:
     )
 
 
+def portfolio(book) -> None:
+    """Record the page of finished tests, drawn towards their common mean.
+
+    Args:
+        book: has table `portfolio` and metrics `past`, `invalid`, `past_mean` and `past_tau`.
+    """
+    columns = {
+        "total": {},
+        "effect": {"signed": True},
+        "se": {},
+        "weight": {},
+        "shrunk": {"signed": True, "strong": True},
+        "shrunk_sd": {},
+    }
+    found = [{"name": n, "head": f"experiments.past.{n}"} for n in ("question", "arm")]
+    found += [{"name": n, "head": f"experiments.past.{n}"} | how for n, how in columns.items()]
+    book.page(
+        "experiment_portfolio",
+        layout="table",
+        section=SECTION,
+        title=book.text("experiments.page.portfolio", n="past", mean="past_mean", tau="past_tau"),
+        subtitle=book.text("experiments.page.portfolio_subtitle"),
+        table={"id": "portfolio", "columns": found},
+        reading=book.text("experiments.page.portfolio_reading", invalid="invalid"),
+        source=book.text("experiments.past.source"),
+    )
+
+
 def weeks(book, *, late: int, tests: int) -> None:
     """Record the pages of weeks and of smallest effects, and the finding.
 

@@ -1,10 +1,10 @@
-"""The backlog: sizes with and without CUPED, whole weeks by a curve, worth, what tests bring, and the months it acts."""
+"""The backlog: sizes with and without CUPED, weeks by a curve, worth, what tests bring, the months a change acts on."""
 
 import numpy as np
 import pytest
 
 from planlib.core.errors import InputError
-from planlib.experiments.backlog import Idea, exposed, first_week, plan_test, quarter_of, value
+from planlib.experiments.backlog import Idea, exposed, first_week, past_effect, plan_test, quarter_of, value
 from planlib.experiments.portfolio import adopted, profit_optimal_size, worth
 from planlib.experiments.power import n_proportions, unique_curve
 
@@ -48,7 +48,7 @@ def test_worth_is_that_of_the_portfolio():
     expected = worth(0.0, 0.05, found.se, exposed_cny=5e6, weeks=4, traffic_share=37_738 / 38_000, cost_cny=20_000)
     assert value(idea, found, 5e6) == expected
     assert expected.net_cny == pytest.approx(expected.evsi_cny - 20_000)
-    assert found.gain[0] * 5e6 == pytest.approx(expected.evsi_cny)  # a prior around nothing: what it brings is its worth
+    assert found.gain[0] * 5e6 == pytest.approx(expected.evsi_cny)  # prior around 0: its worth
 
 
 @pytest.mark.parametrize(("mu", "tau", "se", "hurdle"), [(0.0, 0.05, 0.03, 0.0), (0.02, 0.04, 0.06, 0.01)])
@@ -88,3 +88,18 @@ def test_bad_ideas_are_refused():
 
 def test_sizes_are_those_of_the_power_room():
     assert plan_test(IDEA).plain == n_proportions(0.08, 0.008, allocation=(1.0, 1.0))
+
+
+def test_a_finished_test_s_error_is_that_of_simulation():
+    rng = np.random.default_rng(41)
+    c, t = rng.binomial(5_000, 0.08, 4_000), rng.binomial(4_000, 0.10, 4_000)
+    spread = ((t / 4_000) / (c / 5_000)).std()
+    effect, se = past_effect(400, 5_000, 400, 4_000)
+    assert effect == pytest.approx(0.25) and se == pytest.approx(spread, rel=0.05)
+
+
+def test_a_finished_test_without_conversions_tells_nothing():
+    assert past_effect(0, 100, 5, 100) is None and past_effect(5, 100, 0, 100) is None
+    assert past_effect(100, 100, 100, 100) is None
+    with pytest.raises(InputError):
+        past_effect(101, 100, 5, 100)
