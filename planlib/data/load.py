@@ -497,7 +497,7 @@ def _read_pieces(
             piece.write_text(text, encoding="utf-8")
             if source is None:
                 values = json.loads(text)
-                if not _insert_alike(piece, values[0], "array", entry, stage, found):
+                if not (values and _insert_alike(piece, values[0], "array", entry, stage, found)):
                     for value in values:
                         _stage_value(value, None, entry, stage, found)
             elif stage.wanted(source):

@@ -147,6 +147,13 @@ def test_a_sheet_that_breaks_after_part_of_it_was_staged(tmp_path):
         assert engine.rows("costs") == 1
 
 
+@pytest.mark.usefixtures("small_limits")
+def test_a_long_list_of_nothing(tmp_path):
+    put(tmp_path, "r.json", "[" + " " * 500 + "]")
+    report = load(tmp_path)
+    assert (report.aside, report.rows) == ((), 0)
+
+
 def test_a_payload_longer_than_the_first_buffer(tmp_path):
     put(tmp_path, "r.msgid=m1.json", OK | {"send_list": results(60_000)})
     assert load(tmp_path).tables["send_results"] == 60_000
