@@ -65,7 +65,7 @@ def _row(
 ) -> Any:  # fmt: skip
     from planlib.report.charts.readout import EffectRow, drawn
 
-    unit = "ratio" if one.kind == "share" else "number"
+    unit = "ratio" if one.kind == "share" else "value"
     state = "unknown" if band is None else "up" if band.low > 0 else "down" if band.high < 0 else "open"
     if guard and band is not None:
         state = {"cleared": "kept", "broken": "broken", "open": "unsure"}[guardrail_state(row)]

@@ -238,6 +238,8 @@ def effect_cells(effect: Effect, usual: float, w: Words) -> tuple[str, ...]:
 def _notes(found: ReadOut, w: Words) -> Iterator[str]:
     """Yield what stands under the table: levels, corrections, what CUPED took out."""
     yield w.text("readout_screen.note.level", level=_percent(1 - found.question.alpha))
+    if found.question.planned_people is None and "no_effect_shown" in found.decision.reasons:
+        yield w.text("readout_screen.note.unplanned")
     if any(one.correction == "holm" for one in found.primary):
         yield w.text("readout_screen.note.holm")
     if any(one.correction == "bh" for one in found.secondary):
