@@ -69,6 +69,9 @@ class Network:
         links: between them.
         not_before: {id: time} at which a task may start at the soonest.
 
+    Attributes:
+        floor: (N,) these times, 0 where none is given.
+
     Raises:
         InputError: no tasks, ids given twice or unknown, a task linked to itself, links in a circle (its tasks are
             named), an unknown kind, a lag or time that is not finite; all at once, circles last.
@@ -109,7 +112,7 @@ class Network:
         for link in self.links:
             waits[link.after].append(link.before)
         self._order = [place[name] for name in precedence_order(waits)]
-        self._floor = floor
+        self.floor = floor
         self._into: list[list[tuple[int, str, float]]] = [[] for _ in self.tasks]
         self._out: list[list[tuple[int, str, float]]] = [[] for _ in self.tasks]
         for link in self.links:
@@ -170,7 +173,7 @@ class Network:
         spare = np.empty(d.shape[1])
         for j in self._order:
             start = early[j]
-            start.fill(self._floor[j])
+            start.fill(self.floor[j])
             for i, kind, lag in self._into[j]:
                 known = early[i] if kind[0] == "S" else finish[i]
                 if kind[1] == "F":
@@ -372,7 +375,7 @@ def crash(
         row(terms, bound)
     at, column, value = zip(*entries, strict=True)
     matrix = coo_array((value, (at, column)), shape=(len(right), 2 * n + 1)).tocsr()
-    bounds = [*((t, None) for t in network._floor), *((0, s) for s in rows["normal"] - rows["shortest"]), (0, due)]
+    bounds = [*((t, None) for t in network.floor), *((0, s) for s in rows["normal"] - rows["shortest"]), (0, due)]
     objective = np.concatenate([np.zeros(n), rows["cost"], [0.0]])
     found = linprog(objective, A_ub=matrix, b_ub=right, bounds=bounds, method="highs")
     saved = {network.tasks[k]: float(found.x[n + k]) for k in range(n) if found.x[n + k] > 1e-9}

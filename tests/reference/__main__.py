@@ -4,17 +4,16 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.reference import budget, experiments
+from tests.reference import budget, experiments, planning
 from tests.reference.compare import run_file
-from tests.reference.planning import SOLVERS
 
-JUDGES = budget.JUDGES | experiments.JUDGES
+JUDGES = budget.JUDGES | experiments.JUDGES | planning.JUDGES
 
 
 def main(paths: list[str]) -> int:
     counts: Counter[str] = Counter()
     for path in paths:
-        for verdict in run_file(Path(path), SOLVERS, JUDGES):
+        for verdict in run_file(Path(path), planning.SOLVERS, JUDGES):
             counts[verdict.status] += 1
             if verdict.status != "passed":
                 print(f"{verdict.status}  {verdict.case}  {verdict.why}")

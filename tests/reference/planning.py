@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from planlib.funnel.users import (
     stationary,
     stock_ceiling,
 )
+from planlib.milestones.levelling import level
 from planlib.milestones.network import Link, Network, classical_pert, crash, rss_buffer
 from planlib.milestones.progress import earned_schedule, indices
 from planlib.milestones.workdays import WorkCalendar
@@ -337,6 +340,42 @@ def earned(case: Case, _: Case) -> dict[str, float | None]:
     return result | {"IEAC_t": found.finish}
 
 
+def _psplib(path: Path) -> tuple[Network, list[int], dict[str, dict[str, int]], dict[str, int]]:
+    """Read a single-mode file of PSPLIB: network, days, demand, capacity."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+
+    def rows(head: str, skip: int) -> list[list[int]]:
+        start = next(k for k, line in enumerate(lines) if line.startswith(head)) + skip
+        found = itertools.takewhile(lambda line: not line.startswith("*"), lines[start:])
+        return [[int(word) for word in line.split()] for line in found]
+
+    after, needs = rows("PRECEDENCE", 2), rows("REQUESTS", 3)
+    people = rows("RESOURCEAVAIL", 2)[0]
+    roles = [f"R{k}" for k in range(len(people))]
+    links = [Link(str(job), str(other)) for job, _, _, *following in after for other in following]
+    demand = {str(job): {r: n for r, n in zip(roles, wants, strict=True) if n} for job, _, _, *wants in needs}
+    network = Network([str(row[0]) for row in needs], links)
+    return network, [row[2] for row in needs], demand, dict(zip(roles, people, strict=True))
+
+
+def rcpsp(case: Case, folder: Path) -> Iterator[str]:
+    """Level a file of PSPLIB; say what the schedule breaks, and how far its end is from what is known."""
+    network, days, demand, capacity = _psplib(folder / case["input"]["file"])
+    found = level(network, days, demand, capacity)
+    for link in network.links:
+        if found.start[link.after] < found.finish[link.before]:
+            yield f"{link.after} starts before {link.before} is done"
+    for role, people in capacity.items():
+        if found.load[role].max(initial=0) > people:
+            yield f"{role} is asked for {found.load[role].max()} of {people}"
+    expected = case["expected"]
+    if "optimal" in expected:
+        if found.end != expected["optimal"]:
+            yield f"ends at {found.end}, not {expected['optimal']}"
+    elif found.end > (1 + expected["gap_max"]) * expected["best_known"]:
+        yield f"ends at {found.end}, best known {expected['best_known']}"
+
+
 def evpi_normal(case: Case, _: Case) -> dict[str, float]:
     act = case["act"]
     return {"evpi": normal_information(act["mean"], act["sd"], 1.0, alternative=case["alternative"]).evpi}
@@ -384,3 +423,4 @@ SOLVERS = {
     ("calendar", "between"): between,
     ("calendar", "unknown_year"): unknown_year,
 }
+JUDGES = {("rcpsp", "rcpsp"): rcpsp, ("rcpsp_bound", "rcpsp_bound"): rcpsp}

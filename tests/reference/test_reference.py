@@ -38,10 +38,27 @@ def test_right_wrong_and_unknown_cases(cases, last, status, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
-@pytest.mark.parametrize(("name", "least"), [("planning", 13), ("budget", 15), ("experiments", 96)])
-def test_shared_cases(name, least, capsys):
+LONG = ("rcpsp", "rcpsp_bound")  # a minute each
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "kinds"),
+    [
+        ("planning", 26, "short"), ("budget", 15, "all"), ("experiments", 96, "all"),
+        pytest.param("planning", 10, "long", marks=[pytest.mark.full, pytest.mark.timeout(1_200)]),
+    ],
+)  # fmt: skip
+def test_shared_cases(name, least, kinds, tmp_path, capsys):
     path = SHARED / f"{name}.json"
     if not path.is_file():
         pytest.skip("the shared reference cases are not beside this checkout")
+    if kinds != "all":
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["cases"] = [c for c in content["cases"] if (c.get("kind") in LONG) == (kinds == "long")]
+        for case in content["cases"]:
+            if "file" in case["input"]:
+                case["input"]["file"] = str(SHARED / case["input"]["file"])
+        path = tmp_path / "cases.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
     assert main([str(path)]) == 0
     assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) >= least
