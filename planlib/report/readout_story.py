@@ -48,8 +48,9 @@ OVERVIEW_UNITS = {
     "low": "@unit", "high": "@unit", "adopt": "relative_change", "people": "people",
 }  # fmt: skip
 HEALTH_UNITS = {
-    "test": "bilingual", "people": "people", "split": "text", "p": "ratio", "cause": "bilingual", "remedy": "bilingual",
-    "twice": "count", "early": "count", "missing": "count", "state": "words:readout.health_state",
+    "test": "bilingual", "people": "people", "split": "text", "p": "probability", "cause": "bilingual",
+    "remedy": "bilingual", "twice": "count", "early": "count", "missing": "count",
+    "state": "words:readout.health_state",
 }  # fmt: skip
 EFFECT_UNITS = {
     "metric": "bilingual", "role": "words:readout.role", "effect": "@unit", "low": "@unit", "high": "@unit",
@@ -390,7 +391,7 @@ def record(book: Any, read: Read, rows: Sequence[Row]) -> Text:
         book.metric(own, row["effect"], row["unit_effect"], method=row["method"], interval=band, n=int(row["n"]),
                     signed=True)  # fmt: skip
     book.metric(f"{slug}_people", float(sum(out.people)), "people", method="count")
-    book.metric(f"{slug}_split_p", float(out.health.mismatch.test.p_value), "ratio", method="chi_square")
+    book.metric(f"{slug}_split_p", float(out.health.mismatch.test.p_value), "probability", method="chi_square")
     if main["effect"] is None:
         return book.text("readout.say.not_computable", test=_bilingual(read.treated))
     values = {"test": _bilingual(read.treated), "decision": {"words": f"experiments.decision.{out.decision.id}"}}
