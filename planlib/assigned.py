@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from planlib.core.errors import InputError, Problem
+from planlib.core.guards import Guard
 from planlib.core.results import write_whole
 from planlib.data import erase, ids, store
 from planlib.data.engine import Engine
@@ -82,6 +83,7 @@ def assign_customers(
     others: Mapping[str, Other],
     joined_since: dt.date | None,
     now: dt.datetime,
+    silent_days: int | None = None,
 ) -> Assigned:
     """Assign customers to an experiment, keep who was assigned before, write the table and the lists.
 
@@ -97,9 +99,11 @@ def assign_customers(
         others: experiments of the plan by id; those that the plan does not know overlap while they last.
         joined_since: only customers who were first added on this day or later.
         now: time of the assignment, Shanghai.
+        silent_days: only customers who joined at least so many whole days ago, 24 hours each, and have not acted since.
 
     Raises:
-        InputError: no customers are loaded, the block is unknown, arms of earlier assignments are not the plan's, or
+        InputError: silent_days below 1, no customers are loaded, the block is unknown, arms of earlier assignments are
+            not the plan's, or
             an id would be run by a spreadsheet.
     """
     root = Path(root)
@@ -111,6 +115,9 @@ def assign_customers(
     with Engine(root) as tables:
         found = tables.query("assignable").arrays()
         earlier = tables.query(_EARLIER).rows()
+        asked = _joined(found["joined_at"], joined_since)
+        if silent_days is not None:
+            asked &= _silent(tables, found["external_hid"], now, silent_days)
     hids = [str(hid) for hid in found["external_hid"]]
     if not hids:
         raise InputError(Problem("no_customers", file=root.as_posix()))
@@ -126,7 +133,7 @@ def assign_customers(
     known = np.array([hid in names for hid in hids])
     before = np.array([list(arms).index(mine[hid]) if hid in mine else -1 for hid in hids])
     occupied = np.array([hid in busy for hid in hids])
-    asked = _joined(found["joined_at"], joined_since) | (before >= 0)
+    asked |= before >= 0
     free = asked & contactable & ~occupied & known & (before < 0)
     taken = np.zeros(len(hids), dtype=bool)
     room = max(people - len(mine), 0)
@@ -261,6 +268,19 @@ def _lasts(row: Mapping[str, Any], days: int | None, now: dt.datetime) -> bool:
     if days is None or row["assigned_at"] is None:
         return True
     return row["assigned_at"] + dt.timedelta(days=days) > now
+
+
+def _silent(tables: Engine, hids: Sequence[object], now: dt.datetime, days: int) -> np.ndarray:
+    """Return (C,) whether each customer joined at least so many whole days ago and has done nothing since."""
+    guard = Guard()
+    guard.whole("silent_days", days)
+    guard.done()
+    moments = {"until": now, "opening": now}
+    for name in ("people", "sold", "acted"):
+        tables.keep(name, moments)
+    rows = tables.query("silent", {"joined_by": now - dt.timedelta(days=days)}).rows()
+    silent = {str(row["external_hid"]) for row in rows}
+    return np.array([str(hid) in silent for hid in hids], dtype=bool)
 
 
 def _joined(joined_at: np.ndarray, since: dt.date | None) -> np.ndarray:

@@ -304,6 +304,10 @@ def assign(
         dt.datetime | None,
         typer.Option("--joined-since", formats=["%Y-%m-%d"], help="only customers added since 只取此日起的新客户"),
     ] = None,
+    silent_days: Annotated[
+        int | None,
+        typer.Option("--silent-days", metavar="N", help="only those silent for N days 只取 N 整日静默者"),
+    ] = None,
     data: DataFolder = None,
     locale: Locale = None,
     out: Out = "outputs",
@@ -316,6 +320,7 @@ def assign(
     root, now = data_root(plan, data), dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None)
     since = joined_since and joined_since.date()
     told = {"root": root, "outputs": Path(out), "joined_since": since, "now": now, "write": _print}
+    told |= {"silent_days": silent_days}
     assign_experiment(plan, experiment, w, **told)
     _end(w, "assign_next")
 

@@ -77,6 +77,7 @@ def assign_experiment(
     joined_since: dt.date | None,
     now: dt.datetime,
     write: Write,
+    silent_days: int | None = None,
 ) -> None:
     """Assign customers to a registered experiment, write table and lists, and say what was done.
 
@@ -89,6 +90,7 @@ def assign_experiment(
         joined_since: only customers added on this day or later; needed for a test on newcomers.
         now: local time of the assignment.
         write: takes each line.
+        silent_days: only customers without an act of their own for so many whole days since they joined.
 
     Raises:
         InputError: the experiment is unknown, not registered, or registered otherwise; or as `assign_customers`.
@@ -121,6 +123,7 @@ def assign_experiment(
             others=others,
             joined_since=joined_since,
             now=now,
+            silent_days=silent_days,
         )
     for arm, people in done.arms.items():
         write(w.text("experiments.say.arm", arm=arm, people=f"{people:,}"))

@@ -59,6 +59,29 @@ def run(root, **more):
     return assign_customers(root, root.parent / "outputs", **given | more)
 
 
+def test_the_silent_are_those_without_an_act_of_their_own_for_three_whole_days(tmp_path):
+    """systems.yaml activation-trigger: exactly those with at least 3 full silent days; sends are no acts of theirs."""
+    root = tmp_path / "data"
+    joined = dt.datetime(2026, 11, 2, 9, 0)
+    start = int(joined.replace(tzinfo=dt.timezone(dt.timedelta(hours=8))).timestamp())
+    ages = {"silent": 0, "a_second_short": 1, "clicked": 0, "was_sent_to": 0, "bought": 0}
+    put(root, "contacts.json", contacts(*(contact(name, "li", added=start + late) for name, late in ages.items())))
+    put(root, "consent.csv", "external_userid,consent_status\n" + "".join(f"wm{name},granted\n" for name in ages))
+    put(
+        root, "touches.csv",
+        "客户ID,触达时间,渠道,触点类型\nwmclicked,2026-11-02 09:00:01,feed_ads,click\n"
+        "wmwas_sent_to,2026-11-03 10:00:00,feed_ads,send\nwmbought,2026-11-05 08:59:59,shop,order\n",
+    )  # fmt: skip
+    load(root)
+    now = joined + dt.timedelta(days=3)
+    done = run(root, now=now, silent_days=3)
+    assert {row["unit_id"] for row in table(done)} == {"wmsilent", "wmwas_sent_to"}
+    again = run(root, now=now + dt.timedelta(seconds=1), silent_days=3)
+    assert {row["unit_id"] for row in table(again)} == {"wmsilent", "wmwas_sent_to", "wma_second_short"}
+    with pytest.raises(InputError):
+        run(root, now=now, silent_days=0)
+
+
 def table(done):
     with open(done.table, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
