@@ -62,7 +62,7 @@ def qini(
     guard.number("level", level, above=0.0, below=1.0)
     guard.done()
     for k in np.flatnonzero((t != 0) & (t != 1))[:1]:
-        guard.add("choice", f"treated[{k}]", float(t[k]), choices="0, 1")
+        guard.add("choice", f"treated[{k}]", float(t[k]), choice="0, 1")
     if not 0 < t.sum() < len(t):
         guard.add("empty", "treated")
     guard.done()
