@@ -135,11 +135,12 @@ def style_problems(run_dir: Path, locale: str) -> list[str]:
 
 
 def page_texts(run_dir: Path, locale: str) -> list[str]:
-    """Return the text of every page, read from a fresh PDF; blanks of any kind become one blank."""
+    """Return the text of every page, read from a fresh PDF; blanks become one blank, places to break a word none."""
     with tempfile.TemporaryDirectory() as folder:
         (path,) = make_decks(run_dir, locales=(locale,), out_dir=folder)
         with path.open("rb") as file:
-            return [" ".join(page.extract_text().split()) for page in pypdf.PdfReader(file).pages]
+            texts = [page.extract_text().replace("\u200b", "") for page in pypdf.PdfReader(file).pages]
+    return [" ".join(text.split()) for text in texts]
 
 
 def numbers(text: str) -> Iterator[Number]:
