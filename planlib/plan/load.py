@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -33,6 +34,7 @@ from planlib.plan.tree import (
 
 RESOLVED = "planlib_resolved"
 _BESIDE = ("extends", "scenarios")
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +203,24 @@ def leaves(found: object, path: str = "") -> Iterator[tuple[str, m.Sourced]]:
     if isinstance(found, m.Sourced):
         yield path, found
     if isinstance(found, BaseModel):
-        for name, field in type(found).model_fields.items():
-            shown = field.alias or name
-            yield from leaves(getattr(found, name), f"{path}.{shown}" if path else shown)
-    elif isinstance(found, Mapping):
-        for key, value in found.items():
-            yield from leaves(value, f"{path}.{key}")
+        values = found.__dict__
+        head = f"{path}." if path else ""
+        inner = ((f"{head}{shown}", values[name]) for name, shown in _field_names(type(found)))
+    elif isinstance(found, dict):
+        inner = ((f"{path}.{key}", value) for key, value in found.items())
     elif isinstance(found, tuple):
-        for index, value in enumerate(found):
-            yield from leaves(value, f"{path}[{index}]")
+        inner = ((f"{path}[{index}]", value) for index, value in enumerate(found))
+    else:
+        return
+    for where, value in inner:
+        if type(value) not in _PLAIN:  # most are, and hold nothing
+            yield from leaves(value, where)
+
+
+@cache
+def _field_names(model: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """Return each field's name in Python and in the file."""
+    return tuple((name, field.alias or name) for name, field in model.model_fields.items())
 
 
 def _with_parents(path: Path, shown: str, problems: list[Problem]) -> Node:
