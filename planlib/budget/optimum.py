@@ -316,13 +316,29 @@ def _root(above: Callable[[float], float], top: float) -> float:
 
 
 def _roots(above: Callable[[np.ndarray], np.ndarray], n: int, top: float) -> np.ndarray:
-    """Return n prices at which n falling functions are 0, by halving on a logarithmic scale."""
+    """Return n prices at which n falling functions are 0: `_root` for all of them at once."""
     low, high = np.full(n, math.log(top) - 60.0), np.full(n, math.log(top))
-    for _ in range(70):
+    f_low, f_high = above(np.exp(low)), above(np.exp(high))
+    found = np.where(f_low <= 0, low, high)
+    done = (f_low <= 0) | (f_high >= 0)
+    enough = 1e-15 * np.maximum(np.abs(f_low), 1.0)
+    side = np.zeros(n)
+    for step in range(200):
         middle = (low + high) / 2
-        up = above(np.exp(middle)) > 0
-        low, high = np.where(up, middle, low), np.where(up, high, middle)
-    return np.exp((low + high) / 2)
+        if step % 8 < 6:
+            by_line = (low * f_high - high * f_low) / np.where(f_high == f_low, 1.0, f_high - f_low)
+            middle = np.where((low < by_line) & (by_line < high), by_line, middle)
+        f = above(np.exp(middle))
+        found = np.where(done, found, middle)
+        done |= (np.abs(f) <= enough) | (high - low < 1e-14 * np.maximum(np.abs(low), 1.0))
+        if done.all():
+            break
+        up = f > 0
+        f_high, f_low = np.where(up & (side > 0), f_high / 2, f_high), np.where(~up & (side < 0), f_low / 2, f_low)
+        low, f_low = np.where(up, middle, low), np.where(up, f, f_low)
+        high, f_high = np.where(up, high, middle), np.where(up, f_high, f)
+        side = np.where(up, 1.0, -1.0)
+    return np.exp(found)
 
 
 def _moved(values: np.ndarray, low: np.ndarray, high: np.ndarray, by: float) -> np.ndarray:
