@@ -319,9 +319,8 @@ def assign(
 
     root, now = data_root(plan, data), dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None)
     since = joined_since and joined_since.date()
-    told = {"root": root, "outputs": Path(out), "joined_since": since, "now": now, "write": _print}
-    told |= {"silent_days": silent_days}
-    assign_experiment(plan, experiment, w, **told)
+    asked = {"joined_since": since, "silent_days": silent_days}
+    assign_experiment(plan, experiment, w, root=root, outputs=Path(out), now=now, write=_print, **asked)
     _end(w, "assign_next")
 
 

@@ -114,7 +114,7 @@ def cost_of_cuts(plan: Plan, w: Words, *, most: int = 12) -> list[str]:
     def chance(of: Solved) -> str:
         return w.number(chance_of_plan(of, ceiling, half, goal=goal).probability, "probability")
 
-    found = []
+    found, after = [], chance(now)
     for line, users, free in cost_of_fixed(case, now):
         told = w.text(
             "exchange.cut.line",
@@ -125,7 +125,7 @@ def cost_of_cuts(plan: Plan, w: Words, *, most: int = 12) -> list[str]:
             gmv=w.number(users * case.gmv_cny, "CNY"),
         )
         if known:
-            at = {"goal": w.number(goal, "users_per_month"), "before": chance(free), "after": chance(now)}
+            at = {"goal": w.number(goal, "users_per_month"), "before": chance(free), "after": after}
             told = w.text("exchange.cut.and_chance", line=told, **at)
         found.append(told)
     return found

@@ -122,11 +122,8 @@ def _list_schedule(
     demand: Mapping[str, Mapping[str, int]],
     capacity: Mapping[str, int],
     urgency: np.ndarray,
-) -> np.ndarray | None:
-    """Start each task as soon as links and hands allow, the least late start first; a first answer to improve.
-
-    None when a later placed task would have to begin before one that holds it back (links that end on a finish).
-    """
+) -> np.ndarray:
+    """Start each task as soon as links and hands allow, the least late start first; a first answer to improve."""
     place = {name: k for k, name in enumerate(network.tasks)}
     waits = [set() for _ in network.tasks]
     for link in network.links:
@@ -145,9 +142,7 @@ def _list_schedule(
                 at = max(at, int(known - (duration[k] if link.kind[1] == "F" else 0)))
         wants = demand.get(network.tasks[k], {})
         while duration[k] and any((left[r][at : at + duration[k]] < people).any() for r, people in wants.items()):
-            at += 1
-            if at + duration[k] > horizon:
-                return None
+            at += 1  # at the latest all that is placed is done, which is inside the horizon
         for role, people in wants.items():
             left[role][at : at + duration[k]] -= people
         start[k] = at
@@ -160,7 +155,7 @@ def _search(
     lags: Sequence[int],
     demand: Mapping[str, Mapping[str, int]],
     capacity: Mapping[str, int],
-    first: np.ndarray | None,
+    first: np.ndarray,
     least: float,
     effort: float,
 ) -> tuple[np.ndarray, int]:
@@ -168,8 +163,7 @@ def _search(
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
-    most = int(duration.sum() + sum(abs(lag) for lag in lags) + network.floor.max())
-    most = most if first is None else int((first + duration).max())
+    most = int((first + duration).max())
     place = {name: k for k, name in enumerate(network.tasks)}
     starts = [model.new_int_var(int(network.floor[k]), most, "") for k in range(len(duration))]
     spans = [model.new_fixed_size_interval_var(s, int(d), "") for s, d in zip(starts, duration, strict=True)]
@@ -185,9 +179,8 @@ def _search(
         if wants:
             model.add_cumulative([span for span, _ in wants], [need for _, need in wants], int(people))
     model.minimize(end)
-    if first is not None:
-        for s, at in zip(starts, first, strict=True):
-            model.add_hint(s, int(at))
+    for s, at in zip(starts, first, strict=True):
+        model.add_hint(s, int(at))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 2
     solver.parameters.interleave_search = True  # with it, several searches still give the same answer each time
