@@ -490,6 +490,7 @@ def doctor(locale: Locale = None, out: Out = "outputs") -> None:
 
 def main() -> None:
     """Run the command line; bad input ends with status 2 and one clear message."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none is used; to look reads every installed package
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")
     _guarded(app)()

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
-from planlib.exchange.sheets import BudgetLine, Rooms
 from planlib.plan import Plan, load_plan
 
 if TYPE_CHECKING:
     from planlib.budget.case import Solved
+    from planlib.exchange.sheets import BudgetLine, Rooms
 
 _DRAWS = 2_000  # of the response curves
+_PLANS = (".yaml", ".yml", ".json")  # what load_plan reads by itself
 
 
 def make_workbook(plan_file: str, w: Words, out_root: Path) -> Path:
@@ -47,6 +48,8 @@ def opener(w: Words, tell: Callable[[str], None]) -> Callable[..., Plan]:
     """
 
     def load(path: str, **options: Any) -> Plan:
+        if Path(path).suffix.lower() in _PLANS:
+            return load_plan(path, **options)
         from planlib.exchange.scenario import open_plan
         from planlib.workbook.context import project_root
 
@@ -62,6 +65,7 @@ def opener(w: Words, tell: Callable[[str], None]) -> Callable[..., Plan]:
 
 
 def _rooms() -> Rooms:
+    from planlib.exchange.sheets import Rooms
     from planlib.funnel.ladder import flow_ladder, ladder
     from planlib.funnel.split import split
 
@@ -73,6 +77,7 @@ def budget_lines(plan: Plan) -> list[BudgetLine]:
     from planlib.budget.bands import Bands, money_by_month
     from planlib.budget.case import Case, solve
     from planlib.budget.pairs import middle_split
+    from planlib.exchange.sheets import BudgetLine
     from planlib.plan.budget_inputs import allocation_inputs, budget_inputs
 
     asked = allocation_inputs(plan)
