@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtr, ndtri, polygamma
+import scipy
 
 from planlib.core.bayes import Beta, Normal, beta_binomial, normal_normal
 from planlib.core.guards import Guard
@@ -75,11 +75,13 @@ def compare_shares(
     control = beta_binomial(prior, successes=c_x, trials=c_n)
     treatment = beta_binomial(prior, successes=t_x, trials=t_n)
     x, mass = _quadrature(control, _scale(control, treatment))
-    below = betainc(treatment.a, treatment.b, x)
+    below = scipy.special.betainc(treatment.a, treatment.b, x)
     # what the control has more than the treatment, given x: x F(x) - m F(x; a + 1, b)
-    loss_treatment = float(mass @ (x * below - treatment.mean * betainc(treatment.a + 1.0, treatment.b, x)))
-    above = betaincc(treatment.a, treatment.b, x)
-    loss_control = float(mass @ (treatment.mean * betaincc(treatment.a + 1.0, treatment.b, x) - x * above))
+    below_more = scipy.special.betainc(treatment.a + 1.0, treatment.b, x)
+    loss_treatment = float(mass @ (x * below - treatment.mean * below_more))
+    above = scipy.special.betaincc(treatment.a, treatment.b, x)
+    above_more = scipy.special.betaincc(treatment.a + 1.0, treatment.b, x)
+    loss_control = float(mass @ (treatment.mean * above_more - x * above))
     low, high = (_quantile(control, treatment, share) for share in (0.5 - level / 2, 0.5 + level / 2))
     return Posterior(
         treatment.mean - control.mean, Interval(low, high, level), min(float(mass @ above), 1.0),
@@ -115,7 +117,7 @@ def best_share(successes: Sequence[float], n: Sequence[float], *, prior: Beta = 
     for k, arm in enumerate(arms):
         x, mass = _quadrature(arm, scale)
         others = np.arange(a.size) != k
-        wins = mass * np.prod(betainc(a[others, None], b[others, None], x), axis=0)
+        wins = mass * np.prod(scipy.special.betainc(a[others, None], b[others, None], x), axis=0)
         chance[k] = wins.sum()
         best += float(wins @ x)
     return Best(chance, np.maximum(best - a / (a + b), 0.0))
@@ -147,10 +149,11 @@ def normal_effect(estimate: float, se: float, *, prior: Normal | None = None, le
     sd = float(np.sqrt(seen.var))
     z = seen.mean / sd
     density = float(np.exp(-z * z / 2) / np.sqrt(2 * np.pi))
-    half = float(ndtri(0.5 + level / 2)) * sd
+    half = float(scipy.special.ndtri(0.5 + level / 2)) * sd
+    above, below = float(scipy.special.ndtr(z)), float(scipy.special.ndtr(-z))
     return Posterior(
-        seen.mean, Interval(seen.mean - half, seen.mean + half, level), float(ndtr(z)),
-        max(sd * (density - z * float(ndtr(-z))), 0.0), max(sd * (density + z * float(ndtr(z))), 0.0),
+        seen.mean, Interval(seen.mean - half, seen.mean + half, level), above,
+        max(sd * (density - z * below), 0.0), max(sd * (density + z * above), 0.0),
         None, None, "normal_normal",
     )
 
@@ -233,7 +236,7 @@ def _quantile(control: Beta, treatment: Beta, share: float) -> float:
     x, mass = _quadrature(control, _scale(control))
 
     def excess(difference: float) -> float:
-        return float(mass @ betainc(treatment.a, treatment.b, np.clip(x + difference, 0.0, 1.0))) - share
+        return float(mass @ scipy.special.betainc(treatment.a, treatment.b, np.clip(x + difference, 0.0, 1.0))) - share
 
     return brentq(excess, -1.0, 1.0, xtol=1e-10)
 
@@ -244,7 +247,7 @@ def _sd(arm: Beta) -> float:
 
 def _scale(*arms: Beta) -> float:
     """Smallest standard deviation of the arms' log odds."""
-    return float(min(np.sqrt(polygamma(1, arm.a) + polygamma(1, arm.b)) for arm in arms))
+    return float(min(np.sqrt(scipy.special.polygamma(1, arm.a) + scipy.special.polygamma(1, arm.b)) for arm in arms))
 
 
 def _quadrature(arm: Beta, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -263,4 +266,5 @@ def _quadrature(arm: Beta, scale: float) -> tuple[np.ndarray, np.ndarray]:
 def _lowest_odds(a: float, b: float) -> float:
     """Log odds below which next to nothing of Beta(a, b) lies."""
     with np.errstate(divide="ignore"):
-        return max(float(np.log(betaincinv(a, b, _TAIL)) - np.log(betainccinv(b, a, _TAIL))), -_FURTHEST)
+        odds = np.log(scipy.special.betaincinv(a, b, _TAIL)) - np.log(scipy.special.betainccinv(b, a, _TAIL))
+        return max(float(odds), -_FURTHEST)

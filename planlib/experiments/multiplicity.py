@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import scipy
 
 from planlib.core.guards import Guard
 
@@ -66,7 +66,7 @@ def dunnett_critical(allocation: Sequence[float], *, alpha: float = 0.05, sides:
     guard.number("alpha", alpha, above=0.0, below=1.0)
     guard.choice("sides", sides, (1, 2))
     guard.done()
-    low, high = -ndtri(alpha / sides), -ndtri(alpha / sides / loading.size)
+    low, high = -scipy.special.ndtri(alpha / sides), -scipy.special.ndtri(alpha / sides / loading.size)
     if loading.size == 1:
         return float(low)
     from scipy.optimize import brentq  # slow to import
@@ -107,9 +107,9 @@ def _any_beyond(limits: np.ndarray, loading: np.ndarray, sides: int) -> np.ndarr
     x = np.linspace(-9.0, 9.0, 721)  # the trapezoid rule is exact to rounding for so smooth a function
     own = np.sqrt(1.0 - loading**2)
     shift = x[:, None] * loading
-    inside = ndtr((limits[:, None, None] - shift) / own)
+    inside = scipy.special.ndtr((limits[:, None, None] - shift) / own)
     if sides == 2:
-        inside -= ndtr((-limits[:, None, None] - shift) / own)
+        inside -= scipy.special.ndtr((-limits[:, None, None] - shift) / own)
     density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi) * (x[1] - x[0])
     return (-np.expm1(np.log(np.maximum(inside, 1e-300)).sum(axis=2))) @ density
 

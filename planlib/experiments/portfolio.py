@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri
+import scipy
 
 from planlib.core.guards import Guard
 from planlib.core.information import normal_information
@@ -186,7 +186,7 @@ def adopted(prior_mean: float, prior_sd: float, se: float, *, hurdle: float = 0.
     guard.done()
     s = tau**2 / np.hypot(tau, error)  # sd of the posterior mean before the test
     z = (mu - h) / s
-    made, density = float(ndtr(z)), float(np.exp(_log_density(z)))
+    made, density = float(scipy.special.ndtr(z)), float(np.exp(_log_density(z)))
     mean = mu * made + s * density
     square = (mu**2 + s**2) * made + s * density * (mu + h) + (tau**2 - s**2) * made
     return float(mean), float(np.sqrt(max(square - mean**2, 0.0)))
@@ -299,11 +299,11 @@ def exaggeration(effect: float, se: float, *, alpha: float = 0.05) -> Exaggerati
         guard.add("not_zero", "effect", effect)
     guard.number("alpha", alpha, above=0.0, below=1.0)
     guard.done()
-    critical, z = -float(ndtri(alpha / 2)), abs(truth) / error
-    right, wrong = float(ndtr(z - critical)), float(ndtr(-z - critical))
+    critical, z = -float(scipy.special.ndtri(alpha / 2)), abs(truth) / error
+    right, wrong = float(scipy.special.ndtr(z - critical)), float(scipy.special.ndtr(-z - critical))
     # mean of a normal above a limit: its own mean plus density over tail, the tail taken in logs
-    above = z + float(np.exp(_log_density(critical - z) - log_ndtr(z - critical)))
-    below = -z + float(np.exp(_log_density(critical + z) - log_ndtr(-z - critical)))
+    above = z + float(np.exp(_log_density(critical - z) - scipy.special.log_ndtr(z - critical)))
+    below = -z + float(np.exp(_log_density(critical + z) - scipy.special.log_ndtr(-z - critical)))
     size = (above * right + below * wrong) / (right + wrong)
     return Exaggeration(
         right, float(np.sign(truth)) * above * error, above / z, size / z, wrong / (right + wrong)
@@ -337,8 +337,8 @@ def add_up(
         guard.add("shape", "exposed_cny", f"shape {base.shape}", expected=f"{mean.shape}")
     guard.done()
     total, spread = float(mean @ base), float(np.sqrt(np.sum((sd * base) ** 2)))
-    half = float(ndtri(0.5 + level / 2)) * spread
-    chance = float(ndtr(total / spread)) if spread > 0 else float(total > 0)
+    half = float(scipy.special.ndtri(0.5 + level / 2)) * spread
+    chance = float(scipy.special.ndtr(total / spread)) if spread > 0 else float(total > 0)
     return Total(total, spread, Interval(total - half, total + half, level), chance)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy import special
+import scipy
 
 from planlib.core.guards import Guard
 from planlib.core.intervals import wilson
@@ -294,12 +294,12 @@ def _boschloo_greater(c_x: int, c_n: int, t_x: int, t_n: int) -> float:
     # extreme tables of a row lie at its right end: one threshold a row
     first = np.where(extreme.any(axis=1), extreme.argmax(axis=1), t_n + 1)
     rows = np.arange(c_n + 1)[first <= t_n]
-    log_ways = special.gammaln(c_n + 1) - special.gammaln(rows + 1) - special.gammaln(c_n - rows + 1)
+    log_ways = scipy.special.gammaln(c_n + 1) - scipy.special.gammaln(rows + 1) - scipy.special.gammaln(c_n - rows + 1)
 
     def chance(rates: np.ndarray) -> np.ndarray:
         rate = rates[:, None]
-        row = np.exp(log_ways + special.xlogy(rows, rate) + special.xlog1py(c_n - rows, -rate))
-        return (row * special.bdtrc(first[rows] - 1.0, t_n, rate)).sum(axis=1)
+        row = np.exp(log_ways + scipy.special.xlogy(rows, rate) + scipy.special.xlog1py(c_n - rows, -rate))
+        return (row * scipy.special.bdtrc(first[rows] - 1.0, t_n, rate)).sum(axis=1)
 
     grid = (1 - np.cos(np.linspace(0.0, np.pi, 401))) / 2
     best = chance(grid)
@@ -326,7 +326,7 @@ def _fisher_greater_of_all(c_n: int, t_n: int) -> np.ndarray:
 
 
 def _log_choose(n: int, k: np.ndarray) -> np.ndarray:
-    return special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1)
 
 
 def _newcombe(c_x: np.ndarray, c_n: np.ndarray, t_x: np.ndarray, t_n: np.ndarray, level: float) -> Limits:
@@ -432,8 +432,8 @@ def _correction(n: np.ndarray) -> np.ndarray:
 
 def _clopper_pearson(x: np.ndarray, n: np.ndarray, level: float) -> Limits:
     tail = (1 - level) / 2
-    low = np.where(x == 0, 0.0, special.betaincinv(np.maximum(x, 0.5), n - x + 1, tail))
-    high = np.where(x == n, 1.0, special.betaincinv(x + 1, np.maximum(n - x, 0.5), 1 - tail))
+    low = np.where(x == 0, 0.0, scipy.special.betaincinv(np.maximum(x, 0.5), n - x + 1, tail))
+    high = np.where(x == n, 1.0, scipy.special.betaincinv(x + 1, np.maximum(n - x, 0.5), 1 - tail))
     return low, high
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
+import scipy
 
 from planlib.core.guards import Guard
 from planlib.experiments.result import (
@@ -97,8 +97,8 @@ def mann_whitney(
         return replace(row, reason="no_overlap" if min(n_c, n_t) > 1 else "too_few")
     chance = u / (n_c * n_t)
     se = float(np.sqrt(np.var(above / n_c, ddof=1) / n_t + np.var(below / n_t, ddof=1) / n_c))
-    low, high = limits(special.logit(chance), se / (chance * (1 - chance)), np.inf, level, alternative)
-    return replace(row, se=se, interval=interval_of(special.expit(low), special.expit(high), level))
+    low, high = limits(scipy.special.logit(chance), se / (chance * (1 - chance)), np.inf, level, alternative)
+    return replace(row, se=se, interval=interval_of(scipy.special.expit(low), scipy.special.expit(high), level))
 
 
 def order_statistics(values: object, q: float, *, level: float = 0.95) -> OrderStatistics:
@@ -128,7 +128,7 @@ def order_statistics(values: object, q: float, *, level: float = 0.95) -> OrderS
     value = float(np.quantile(y, q))
     if lower < 1 or upper > n:
         return OrderStatistics(value, None, None, None, None, None, n)
-    coverage = float(special.bdtr(upper - 1, n, q) - special.bdtr(lower - 1, n, q))
+    coverage = float(scipy.special.bdtr(upper - 1, n, q) - scipy.special.bdtr(lower - 1, n, q))
     return OrderStatistics(value, lower, upper, float(y[lower - 1]), float(y[upper - 1]), coverage, n)
 
 
@@ -211,5 +211,5 @@ def _binomial_quantile(n: int, q: float, share: float) -> int:
     low, high = -1, n
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if special.bdtr(middle, n, q) >= share else (middle, high)
+        low, high = (low, middle) if scipy.special.bdtr(middle, n, q) >= share else (middle, high)
     return high

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from planlib.core.guards import Guard
 from planlib.core.intervals import Interval
@@ -131,7 +131,7 @@ def drill(
         tuple(srm(table[at], planned, threshold=threshold) if table[at].sum() else None for at in order),
         tuple(float(part[at]) for at in order),
         tuple(srm(rest[at], planned, threshold=threshold).p_value if rest[at].sum() else None for at in order),
-        float(special.chdtrc(df, chi2)) if df > 0 else 1.0,
+        float(scipy.special.chdtrc(df, chi2)) if df > 0 else 1.0,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import special
+import scipy
 
 from planlib.core.guards import Guard
 from planlib.core.intervals import Interval
@@ -97,8 +97,8 @@ def p_value(statistic: object, df: object, alternative: str = "two_sided") -> np
         return np.where((t > 0) == (alternative == "greater"), half, 1 - half)
     finite = np.where(np.isfinite(nu), nu, 1.0)
     with np.errstate(invalid="ignore", over="ignore"):
-        tail = special.betainc(finite / 2, 0.5, finite / (finite + t * t))
-    return np.where(np.isfinite(nu), tail, 2 * special.ndtr(-np.abs(t)))
+        tail = scipy.special.betainc(finite / 2, 0.5, finite / (finite + t * t))
+    return np.where(np.isfinite(nu), tail, 2 * scipy.special.ndtr(-np.abs(t)))
 
 
 def critical(level: float, df: object, alternative: str = "two_sided") -> np.ndarray:
@@ -110,7 +110,7 @@ def critical(level: float, df: object, alternative: str = "two_sided") -> np.nda
     share = 0.5 + level / 2 if alternative == "two_sided" else level
     nu = np.asarray(df, dtype=float)
     finite = np.where(np.isfinite(nu), nu, 1.0)
-    return np.where(np.isfinite(nu), special.stdtrit(finite, share), special.ndtri(share))
+    return np.where(np.isfinite(nu), scipy.special.stdtrit(finite, share), scipy.special.ndtri(share))
 
 
 def limits(estimate: object, se: object, df: object, level: float, alternative: str) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr, ndtri
+import scipy
 
 from planlib.core.guards import Guard
 from planlib.core.intervals import Interval
@@ -119,7 +119,7 @@ def classical_boundaries(
     constant = _root(excess, -_REACH if sides == 1 else 0.0, _HIGHEST_Z)
     z = constant * shape
     spent = np.sum(_crossing(z, times, 0.0, sides), axis=0).cumsum()
-    return Boundaries(design, times, z, sides * ndtr(-z), spent, alpha, sides)
+    return Boundaries(design, times, z, sides * scipy.special.ndtr(-z), spent, alpha, sides)
 
 
 def spending_boundaries(
@@ -162,7 +162,7 @@ def spending_boundaries(
         sd = np.sqrt(times[k] - (times[k - 1] if k else 0.0))
         z[k] = _boundary(state, float(np.sqrt(times[k])), float(sd), float(step), sides)
         state = _next(state, z[k], times[k], float(sd), 0.0, sides)
-    return Boundaries(f"spending_{spending}", times, z, sides * ndtr(-z), spent, alpha, sides)
+    return Boundaries(f"spending_{spending}", times, z, sides * scipy.special.ndtr(-z), spent, alpha, sides)
 
 
 def alpha_spent(
@@ -183,7 +183,7 @@ def alpha_spent(
         return alpha * t**exponent
     if spending == "pocock":
         return alpha * np.log1p((np.e - 1) * t)
-    return 2 * sides * ndtr(ndtri(alpha / (2 * sides)) / np.sqrt(t))
+    return 2 * sides * scipy.special.ndtr(scipy.special.ndtri(alpha / (2 * sides)) / np.sqrt(t))
 
 
 def crossing(
@@ -228,7 +228,7 @@ def peeking_error(looks: Sequence[float] | int, *, alpha: float = 0.05, sides: i
     times = _times(guard, looks)
     _check(guard, alpha, sides)
     guard.done()
-    return float(np.sum(_crossing(np.full(times.size, -ndtri(alpha / sides)), times, 0.0, sides)))
+    return float(np.sum(_crossing(np.full(times.size, -scipy.special.ndtri(alpha / sides)), times, 0.0, sides)))
 
 
 def inflation(bounds: Boundaries, *, power: float = 0.8) -> float:
@@ -246,7 +246,7 @@ def inflation(bounds: Boundaries, *, power: float = 0.8) -> float:
     guard = Guard()
     guard.number("power", power, above=bounds.alpha, below=1.0)
     guard.done()
-    fixed = float(ndtri(power) - ndtri(bounds.alpha / bounds.sides))
+    fixed = float(scipy.special.ndtri(power) - scipy.special.ndtri(bounds.alpha / bounds.sides))
     z, times = np.minimum(bounds.z, _HIGHEST_Z), bounds.information / bounds.information[-1]
 
     def missing(drift: float) -> float:
@@ -439,9 +439,9 @@ def _crossing(z: np.ndarray, times: np.ndarray, drift: float, sides: int) -> tup
     for k, (bound, time) in enumerate(zip(z, times, strict=True)):
         sd, edge = float(np.sqrt(time - before)), bound * np.sqrt(time)
         centre = state[0] + drift * (time - before)
-        upper[k] = ndtr((centre - edge) / sd) @ state[1]
+        upper[k] = scipy.special.ndtr((centre - edge) / sd) @ state[1]
         if sides == 2:
-            lower[k] = ndtr((-edge - centre) / sd) @ state[1]
+            lower[k] = scipy.special.ndtr((-edge - centre) / sd) @ state[1]
         if k + 1 < times.size:
             state = _next(state, bound, time, sd, drift, sides)
         before = time
@@ -480,9 +480,9 @@ def _boundary(state: State, root: float, sd: float, step: float, sides: int) -> 
     """Boundary at which `step` of the whole stops; inf when no boundary that far out exists."""
 
     def log_stops(z: float) -> float:
-        parts = [log_ndtr((state[0] - z * root) / sd)]
+        parts = [scipy.special.log_ndtr((state[0] - z * root) / sd)]
         if sides == 2:
-            parts.append(log_ndtr((-z * root - state[0]) / sd))
+            parts.append(scipy.special.log_ndtr((-z * root - state[0]) / sd))
         with np.errstate(divide="ignore"):
             return float(np.logaddexp.reduce(np.concatenate([part + np.log(state[1]) for part in parts])))
 

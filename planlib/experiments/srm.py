@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from planlib.core.guards import Guard
 
@@ -88,7 +88,7 @@ def srm(
     df = int(used.sum()) - 1
     if counts[~used].any():
         chi2 = float("inf")
-    chance = float(special.chdtrc(df, chi2)) if np.isfinite(chi2) else 0.0
+    chance = float(scipy.special.chdtrc(df, chi2)) if np.isfinite(chi2) else 0.0
     return SampleRatio(
         tuple(int(count) for count in counts),
         tuple(expected.tolist()),
