@@ -126,8 +126,8 @@ def reader_version() -> str:
 
 
 _READING = (
-    "codes.yaml", "derive.py", "fields.py", "headers.yaml", "ids.py", "merge.py", "payload.py", "schema.py", "shape.py",
-    "sheet.py", "stage.py",
+    "codes.yaml", "columns.py", "derive.py", "fields.py", "headers.yaml", "ids.py", "merge.py", "payload.py",
+    "schema.py", "shape.py", "sheet.py", "stage.py",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
-from planlib.data import forgotten, ids, jsonsplit, ledger, payload, sheet, store
+from planlib.data import columns, forgotten, ids, jsonsplit, ledger, payload, sheet, store
 from planlib.data.engine import literal
 from planlib.data.fields import problem as value_problem
 from planlib.data.ledger import ASIDE, COPY, LOADED, SUPERSEDED, Entry
@@ -25,6 +25,7 @@ from planlib.data.stage import Stage, is_too_long, reader_line, reader_reason
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 LARGE = 16 * 2**20  # bytes from which on JSON is not held whole
+LARGE_SHEET = 2**20  # bytes from which on a csv file is staged by itself
 PIECE = 128 * 2**20
 HEAD = 2**20
 _ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
@@ -341,7 +342,7 @@ def _read_one(path: Path, entry: Entry, stage: Stage, found: _Found) -> None:
         raise InputError(Problem("data_encoding", file=shown))
     encoding = "utf-8-sig" if entry.utf8 else "gb18030"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
-        _read_sheet(sheet.read(path, shown, encoding), entry, stage, found)
+        _read_csv(path, encoding, entry, stage, found)
     elif entry.size <= LARGE:
         _read_small(path, encoding, entry, stage, found)
     else:
@@ -366,6 +367,20 @@ def _read_sheet(rows, entry: Entry, stage: Stage, found: _Found) -> None:
             found.note(source)
             found.header = ",".join(header.labels)
         stage.add(source, entry.number, context, _JSON.encode(record))
+
+
+def _read_csv(path: Path, encoding: str, entry: Entry, stage: Stage, found: _Found) -> None:
+    context = payload.name_context(PurePosixPath(entry.path)) | {"pulled": entry.pulled_at}
+    for batch in columns.batches(path, entry.path, encoding):
+        source = SOURCES[batch.header.source]
+        if len(batch) and not found.header:
+            found.note(source)
+            found.header = ",".join(batch.header.labels)
+        if entry.size > LARGE_SHEET:
+            stage.add_columns(source, entry.number, context, batch.columns)
+            continue
+        for record in batch.records():
+            stage.add(source, entry.number, context, _JSON.encode(record))
 
 
 def _read_small(path: Path, encoding: str, entry: Entry, stage: Stage, found: _Found) -> None:
@@ -549,7 +564,7 @@ def _explain(path: Path, entry: Entry, stage: Stage) -> tuple[Problem, ...]:
     problems = []
     for source, table, column, raw in stage.flaws[entry.number]:
         if column == "=":
-            line = _find_line(path, entry, SOURCES[source], table, None, raw)
+            line = _find_line(path, entry, SOURCES[source], table, None, raw, stage)
             problems.append(Problem("data_double", file=entry.path, field=table, line=line, given=raw))
             continue
         name = column.lstrip("!")
@@ -557,7 +572,7 @@ def _explain(path: Path, entry: Entry, stage: Stage) -> tuple[Problem, ...]:
         if column.startswith("!"):
             problems.append(Problem("data_missing", file=entry.path, field=field))
             continue
-        line = _find_line(path, entry, SOURCES[source], table, name, raw)
+        line = _find_line(path, entry, SOURCES[source], table, name, raw, stage)
         kind = _kind(SOURCES[source], table, name)
         problems.append(value_problem(kind, raw or "", file=entry.path, field=field, line=line))
     return tuple(problems)
@@ -584,11 +599,11 @@ def _field_name(source: Source, table: str, column: str) -> str:
 
 
 def _find_line(
-    path: Path, entry: Entry, source: Source, table: str, column: str | None, raw: str | None
+    path: Path, entry: Entry, source: Source, table: str, column: str | None, raw: str | None, stage: Stage
 ) -> int | None:
     """Return the line of a refused value, or of the second row of a key; None where it cannot be told."""
     if source.sheet and path.suffix.lower() not in (".json", ".jsonl"):
-        return _sheet_line(path, entry, source, table, column, raw)
+        return _sheet_line(path, entry, source, table, column, raw, stage)
     import re
 
     if column is None or raw is None:
@@ -603,21 +618,23 @@ def _find_line(
 
 
 def _sheet_line(
-    path: Path, entry: Entry, source: Source, table: str, column: str | None, raw: str | None
+    path: Path, entry: Entry, source: Source, table: str, column: str | None, raw: str | None, stage: Stage
 ) -> int | None:
-    encoding = "utf-8-sig" if entry.utf8 else "gb18030"
-    is_book = path.read_bytes()[:4] == b"PK\x03\x04"
-    rows = sheet.read_xlsx(path, entry.path) if is_book else sheet.read(path, entry.path, encoding)
-    if column is not None:
-        name = _declared(source, table, column).path
-        return next((line for _, line, record in rows if record.get(name) == raw), None)
     keys = [_declared(source, table, name).path for name in TABLES[table].key if _has(source, table, name)]
-    met: dict[tuple, dict] = {}
-    for _, line, record in rows:
-        key = tuple(record.get(name) for name in keys)
-        if met.setdefault(key, record) != record:
-            return line
-    return None
+    name = None if column is None else _declared(source, table, column).path
+    with open(path, "rb") as file:
+        is_book = file.read(4) == b"PK\x03\x04"
+    if is_book:
+        rows = [*sheet.read_xlsx(path, entry.path)]
+        header = rows[0][0]
+        cells = columns.from_records(header, [record for *_, record in rows])
+        batches = iter([columns.Batch(header, cells, lambda: [line for _, line, _ in rows])])
+    else:
+        batches = columns.batches(path, entry.path, "utf-8-sig" if entry.utf8 else "gb18030")
+    if name is None:
+        return stage.first_double(keys, batches)
+    found = (batch for batch in batches if raw in batch.columns.get(name, ()))
+    return next((batch.lines()[batch.columns[name].index(raw)] for batch in found), None)
 
 
 def _has(source: Source, table: str, column: str) -> bool:

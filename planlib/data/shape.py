@@ -16,6 +16,7 @@ from planlib.data.sources.base import Field, Out, Source
 
 FILE, WITH = "_file", "_with"
 LINES = "newline_delimited"  # as DuckDB calls it
+CSV = "csv"  # every cell in quotes, "" for none, the columns named in a header
 LINE = 4 * 2**20  # bytes of the longest line that is read at once; buffers of this size take time to make
 MAX_LINE = 64 * 2**20
 Tree = dict[str, "Tree | None"]
@@ -27,12 +28,14 @@ class Staged:
 
     Args:
         path: the staged file.
-        form: newline_delimited or array, as DuckDB calls them.
+        form: newline_delimited or array, as DuckDB calls them, or csv.
         longest: bytes that a line may have.
         inside: "" when a line is a whole payload; else the list whose elements are the lines.
         file_no: number of the raw file when all lines come from one; None when each line says its own.
         context: what is known of the payload when all lines come from one: parts of the request by name, values
             outside the list by `/path`.
+        cells: columns of a csv, in their order.
+        has_breaks: some cells of a csv have more than one line.
     """
 
     path: str
@@ -41,6 +44,8 @@ class Staged:
     inside: str = ""
     file_no: int | None = None
     context: Mapping[str, str] | None = None
+    cells: tuple[str, ...] = ()
+    has_breaks: bool = False
 
 
 def context_names(source: Source) -> list[str]:
@@ -111,6 +116,8 @@ def _value(f: Field, raw: str) -> str:
 
 def _from(source: Source, each: Out, staged: Staged) -> str:
     columns = json_columns(source, staged.inside)
+    if staged.form == CSV:
+        return _from_csv(columns, staged)
     if staged.file_no is None:
         wanted = ", ".join(f'"{name}" VARCHAR' for name in context_names(source)) or '"none" VARCHAR'
         columns = {FILE: "BIGINT", WITH: f"STRUCT({wanted})", **columns}
@@ -122,6 +129,17 @@ def _from(source: Source, each: Out, staged: Staged) -> str:
     for depth, (path, _) in enumerate(_levels(each.each, staged.inside)):
         table = f"(SELECT *, UNNEST({path}) AS _e{depth} FROM {table})"
     return table
+
+
+def _from_csv(columns: Mapping[str, str], staged: Staged) -> str:
+    listed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in staged.cells)
+    lacking = "".join(f', CAST(NULL AS VARCHAR) AS "{name}"' for name in columns if name not in staged.cells)
+    # read in parallel, a part could begin inside a cell of two lines
+    return (
+        f"(SELECT *{lacking} FROM read_csv({literal(staged.path)}, auto_detect=false, header=false, delim=',', "
+        f"quote='\"', escape='\"', nullstr='', max_line_size={staged.longest}, "
+        f"parallel={str(not staged.has_breaks).lower()}, columns={{{listed}}}))"
+    )
 
 
 def _levels(each: str, inside: str) -> Iterator[tuple[str, str]]:

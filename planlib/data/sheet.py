@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
 import zipfile
@@ -92,14 +91,16 @@ def read(path: Path, shown: str, encoding: str) -> Iterator[tuple[Header, int, R
     Raises:
         InputError: no known header, a row of another length, or a cell that a spreadsheet would run.
     """
-    with open(path, encoding=encoding, newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        if label(first).startswith("交易时间,公众账号id"):
-            yield from _bill(file, shown)
-            return
-        rows = _numbered(file, shown, "\t" if first.count("\t") > first.count(",") else ",")
-        yield from _records(rows, shown, strict=True)
+    from planlib.data.columns import batches
+
+    for batch in batches(path, shown, encoding):
+        for line, record in zip(batch.lines(), batch.records(), strict=True):
+            yield batch.header, line, record
+
+
+def is_bill(first: str) -> bool:
+    """Return whether the first line of a text is that of a payment bill."""
+    return label(first).startswith("交易时间,公众账号id")
 
 
 def read_xlsx(path: Path, shown: str) -> Iterator[tuple[Header, int, Record]]:
@@ -143,40 +144,61 @@ def guard_archive(path: Path, shown: str) -> None:
         raise InputError(Problem("data_bomb", file=shown, given=f"{unpacked / 2**20:.0f} MB", values={"high": high}))
 
 
-def _numbered(file, shown: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line where the row begins, cells)."""
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        for row in reader:
-            yield line, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(Problem("data_csv", file=shown, line=line, given=str(error))) from None
+def _records(rows: Iterator[tuple[int, list]], shown: str, *, strict: bool) -> Iterator[tuple[Header, int, Record]]:
+    _, header = find_header(rows, shown, whole=True)
+    for line, record in records(header, rows, shown, strict=strict):
+        yield header, line, record
 
 
-def _records(
-    rows: Iterator[tuple[int, list]], shown: str, *, strict: bool
-) -> Iterator[tuple[Header, int, Record]]:
-    header, likely = None, ""
-    for number, (line, cells) in enumerate(rows):
-        if header is None:
-            header = recognise(cells, line)
-            likely = likely or _like_labels(cells)
-            if header is not None and (twice := _twice(header)):
+def find_header(
+    rows: Iterator[tuple[int, list]], shown: str, *, whole: bool
+) -> tuple[int, Header | None]:
+    """Return the header among numbered rows and how many rows stand before it.
+
+    Args:
+        rows: (line, cells); what stands after the header is not taken.
+        shown: the file's name in messages.
+        whole: no further rows follow.
+
+    Raises:
+        InputError: a head stands twice, or there is no header and none can come.
+    """
+    likely, count = "", 0
+    for count, (line, cells) in enumerate(rows, start=1):
+        header = recognise(cells, line)
+        if header is not None:
+            if twice := _twice(header):
                 raise InputError(Problem("data_head_twice", file=shown, field=twice, line=line))
-            if header is None and number >= HEADER_ROWS:
-                break
-            continue
-        if not any(str(cell).strip() for cell in cells if cell is not None) or label(cells[0]) in _TOTALS:
+            return count - 1, header
+        likely = likely or _like_labels(cells)
+        if count > HEADER_ROWS:
+            break
+    if whole or count > HEADER_ROWS:
+        raise InputError(Problem("data_unknown", file=shown, given=likely or None))
+    return count, None
+
+
+def records(
+    header: Header, rows: Iterator[tuple[int, list]], shown: str, *, strict: bool
+) -> Iterator[tuple[int, Record]]:
+    """Yield line and record of the rows below a header.
+
+    Raises:
+        InputError: a row of another length (a shorter one only when strict), or a cell that a spreadsheet would run.
+    """
+    for line, cells in rows:
+        if not is_told(cells):
             continue
         beyond = any(str(cell or "").strip() for cell in cells[header.width :])
         if beyond or (strict and len(cells) < header.width):
             values = {"expected": header.width}
             raise InputError(Problem("data_row_length", file=shown, line=line, given=len(cells), values=values))
-        yield header, line, _record(header, cells, line, shown)
-    if header is None:
-        raise InputError(Problem("data_unknown", file=shown, given=likely or None))
+        yield line, _record(header, cells, line, shown)
+
+
+def is_told(cells: Sequence[object]) -> bool:
+    """Return whether a row says something: it is neither blank nor a line of totals."""
+    return any(str(cell).strip() for cell in cells if cell is not None) and label(cells[0]) not in _TOTALS
 
 
 def _twice(header: Header) -> str | None:
@@ -199,12 +221,23 @@ def _record(header: Header, cells: Sequence[object], line: int, shown: str) -> R
         if isinstance(cell, str) and kind in ("text", "id") and is_formula(cell):
             field = header.labels[index]
             raise InputError(Problem("data_formula", file=shown, field=field, line=line, given=cell))
-        value = clean_cell(cell, kind)
-        if value is not None and column in _words() and not value.lstrip("-").isdigit():
-            value = _coded(column, value, kind)
+        value = cleaned(cell, column, kind)
         if value is not None:
             record[column] = value
     return record
+
+
+def cleaned(cell: object, column: str, kind: str) -> str | None:
+    """Return a cell as the raw text of its column; None when it says nothing."""
+    value = clean_cell(cell, kind)
+    if value is not None and is_coded(column) and not value.lstrip("-").isdigit():
+        return _coded(column, value, kind)
+    return value
+
+
+def is_coded(column: str) -> bool:
+    """Return whether an export may write words in place of a column's codes."""
+    return column in _words()
 
 
 def _coded(column: str, text: str, kind: str) -> str | None:
@@ -217,47 +250,66 @@ def _coded(column: str, text: str, kind: str) -> str | None:
     return code if code is not None or kind == "code" else text
 
 
-def _bill(file, shown: str) -> Iterator[tuple[Header, int, Record]]:
-    """Yield the rows of a payment bill: cells begin with a back-tick, commas inside names are not quoted."""
-    header = recognise(file.readline().rstrip("\r\n").split(","), 1)
+def bill_header(text: str, shown: str) -> Header:
+    """Return the header of a payment bill.
+
+    Raises:
+        InputError: it is none that is known.
+    """
+    header = recognise(text.rstrip("\r\n").split(","), 1)
     if header is None:
         raise InputError(Problem("data_unknown", file=shown))
-    count, sums = 0, dict.fromkeys(_BILL_SUMS.values(), 0)
-    line = 1
-    for line, text in enumerate(file, start=2):
-        if not text.startswith("`"):
-            break
-        cells = text.rstrip("\r\n")[1:].split(",`")
-        if len(cells) != header.width:
-            values = {"expected": header.width}
-            raise InputError(Problem("data_row_length", file=shown, line=line, given=len(cells), values=values))
-        record = _record(header, cells, line, shown)
-        count += 1
-        sums = {column: total + _fen(record.get(column)) for column, total in sums.items()}
-        yield header, line, record
-    else:
-        text = ""
-    _check_bill(text, next(file, ""), count, sums, shown, line)
+    return header
 
 
-def _check_bill(heads: str, values: str, count: int, sums: Mapping[str, int], shown: str, line: int) -> None:
-    """Hold the rows against the bill's own summary; a bill without one was cut off."""
-    names = [label(cell) for cell in heads.strip().split(",")]
-    said = dict(zip(names, values.strip().lstrip("`").split(",`"), strict=False))
-    if "总交易单数" not in said:
-        raise InputError(Problem("data_bill_cut", file=shown, line=line))
-    if said["总交易单数"] != str(count):
-        given = {"expected": said["总交易单数"]}
-        raise InputError(Problem("data_bill_count", file=shown, line=line, given=count, values=given))
-    for name, column in _BILL_SUMS.items():
-        if name in said and _fen(said[name]) != sums[column]:
-            given = {"expected": said[name]}
-            raise InputError(
-                Problem("data_bill_sum", file=shown, field=name, line=line, given=sums[column] / 100, values=given)
-            )
+def bill_record(header: Header, cells: Sequence[str], line: int, shown: str) -> Record:
+    """Return one row of a payment bill.
+
+    Raises:
+        InputError: it has another length, or a cell that a spreadsheet would run.
+    """
+    if len(cells) != header.width:
+        values = {"expected": header.width}
+        raise InputError(Problem("data_row_length", file=shown, line=line, given=len(cells), values=values))
+    return _record(header, cells, line, shown)
 
 
-def _fen(text: str | None) -> int:
+class BillTotals:
+    """Rows and sums of a payment bill, to be held against what it says of itself."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.fen = dict.fromkeys(_BILL_SUMS.values(), 0)
+
+    def add(self, count: int, fen: Mapping[str, int]) -> None:
+        """Count rows and add their amounts in fen."""
+        self.count += count
+        self.fen = {column: total + fen.get(column, 0) for column, total in self.fen.items()}
+
+    def check(self, heads: str, values: str, shown: str, line: int) -> None:
+        """Hold the rows against the two lines of the bill's own summary; a bill without one was cut off.
+
+        Raises:
+            InputError: there is no summary, or it says something else.
+        """
+        names = [label(cell) for cell in heads.strip().split(",")]
+        said = dict(zip(names, values.strip().lstrip("`").split(",`"), strict=False))
+        if "总交易单数" not in said:
+            raise InputError(Problem("data_bill_cut", file=shown, line=line))
+        if said["总交易单数"] != str(self.count):
+            given = {"expected": said["总交易单数"]}
+            raise InputError(Problem("data_bill_count", file=shown, line=line, given=self.count, values=given))
+        for name, column in _BILL_SUMS.items():
+            if name in said and fen(said[name]) != self.fen[column]:
+                given = {"expected": said[name]}
+                total = self.fen[column] / 100
+                raise InputError(
+                    Problem("data_bill_sum", file=shown, field=name, line=line, given=total, values=given)
+                )
+
+
+def fen(text: str | None) -> int:
+    """Return an amount in yuan as fen; 0 for what is no amount."""
     whole, _, part = (text or "0").partition(".")
     digits = f"{whole}{part[:2]:0<2}"
     return int(digits) if digits.lstrip("-").isdigit() else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +23,22 @@ from planlib.data.sources import SOURCES, Source
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from planlib.data.columns import Batch
+
 FLUSH_BYTES = 64 * 2**20
 MAX_FLAWS = 20
 _LINE = re.compile(r"in line (\d+)")
 
 Flaw = tuple[str, str, str, "str | None"]  # source, table, column (with ! where a value is missing), raw value
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """Columns of one long sheet that wait to be inserted."""
+
+    source: Source
+    staged: shape.Staged
+    file: io.TextIOBase
 
 
 class Stage:
@@ -46,6 +60,7 @@ class Stage:
         self._unique: set[str] = set()
         self._open: dict[str, io.TextIOBase] = {}
         self._waiting: dict[str, set[int]] = {}
+        self._sheet: _Sheet | None = None
         self._bytes = 0
 
     def add(self, source: Source, file_no: int, context: Mapping[str, str], body: str) -> None:
@@ -64,12 +79,37 @@ class Stage:
         if self._bytes > FLUSH_BYTES:
             self.flush()
 
+    def add_columns(
+        self, source: Source, file_no: int, context: Mapping[str, str], columns: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Stage rows of one sheet as columns of text, "" for no value."""
+        if not self.wanted(source):
+            return
+        names = tuple(columns)
+        if self._sheet is not None and (self._sheet.staged.file_no, self._sheet.staged.cells) != (file_no, names):
+            self.flush()
+        if self._sheet is None:
+            path = self.folder / "sheet.csv"
+            staged = shape.Staged(path.as_posix(), shape.CSV, file_no=file_no, context=context, cells=names)
+            self._sheet = _Sheet(source, staged, open(path, "w", encoding="utf-8", newline=""))  # noqa: SIM115
+        sheet = self._sheet
+        if any("\n" in text or "\r" in text for text in map("".join, columns.values())):
+            sheet.staged = dataclasses.replace(sheet.staged, has_breaks=True, longest=shape.MAX_LINE)
+        before = sheet.file.tell()
+        rows = zip(*columns.values(), strict=True)
+        csv.writer(sheet.file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+        self._bytes += sheet.file.tell() - before
+        if self._bytes > FLUSH_BYTES:
+            self.flush()
+
     def wanted(self, source: Source) -> bool:
         """Return whether a table that is being made takes rows from a source."""
         return any(self.only is None or each.table in self.only for each in source.outs)
 
     def flush(self) -> None:
         """Turn what is staged into rows. When the reader refuses a file, the others go on without it."""
+        if self._sheet is not None:
+            self._flush_sheet(self._sheet)
         for file in self._open.values():
             file.close()
         for name, numbers in self._waiting.items():
@@ -79,7 +119,15 @@ class Stage:
             except _reader_errors():
                 self._one_by_one(SOURCES[name], path, numbers)
             path.unlink()
-        self._open, self._waiting, self._bytes = {}, {}, 0
+        self._open, self._waiting, self._bytes, self._sheet = {}, {}, 0, None
+
+    def _flush_sheet(self, sheet: _Sheet) -> None:
+        sheet.file.close()
+        try:
+            self.insert(sheet.source, sheet.staged)
+        except _reader_errors() as error:
+            self.broken[sheet.staged.file_no] = Problem("data_shape", given=reader_reason(error))
+        Path(sheet.staged.path).unlink()
 
     def insert(self, source: Source, staged: shape.Staged) -> None:
         """Read staged records into the tables that their source fills, all of them or none."""
@@ -139,6 +187,30 @@ class Stage:
         sql = f'SELECT DISTINCT "{column}" FROM s_{table} WHERE file_no = {number} ORDER BY 1 LIMIT 1000'
         return ",".join(str(value) for (value,) in self.db.execute(sql).fetchall())
 
+    def first_double(self, keys: Sequence[str], batches: Iterable[Batch]) -> int | None:
+        """Return the line of the first row that differs from an earlier one of the same key; None without any.
+
+        DuckDB keeps the rows, on disk when they are many.
+        """
+        path = self.folder / "double.csv"
+        with open(path, "w", encoding="ascii", newline="\n") as file:
+            for batch in batches:
+                every = zip(*batch.columns.values(), strict=True)
+                none = [""] * len(batch)
+                key = zip(*(batch.columns.get(name, none) for name in keys), strict=True)
+                file.writelines(
+                    f"{line},{_digest(of)},{_digest(row)}\n"
+                    for line, of, row in zip(batch.lines(), key, every, strict=True)
+                )
+        sql = (
+            "SELECT MIN(line) FROM (SELECT line, rest, FIRST_VALUE(rest) OVER (PARTITION BY key ORDER BY line) AS was "
+            f"FROM read_csv({literal(path)}, auto_detect=false, header=false, delim=',', "
+            "columns={line: 'BIGINT', key: 'VARCHAR', rest: 'VARCHAR'})) WHERE rest <> was"
+        )
+        line = self.db.execute(sql).fetchone()[0]
+        path.unlink()
+        return line
+
     @property
     def tables(self) -> frozenset[str]:
         """Return the tables that have got rows."""
@@ -150,6 +222,8 @@ class Stage:
 
     def close(self) -> None:
         """Let go of the database."""
+        if self._sheet is not None:
+            self._sheet.file.close()
         for file in self._open.values():
             file.close()
         self.db.close()
@@ -194,6 +268,10 @@ class Stage:
             noted.append(flaw)
 
 
+def _digest(cells: tuple[str, ...]) -> str:
+    return hashlib.blake2b("\0".join(cells).encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
 @cache
 def _asked(source: str) -> list[str]:
     return shape.context_names(SOURCES[source])
@@ -212,7 +290,7 @@ def reader_reason(error: Exception) -> str:
 
 def is_too_long(error: Exception) -> bool:
     """Return whether DuckDB met a line longer than it was told."""
-    return "maximum_object_size" in str(error)
+    return "maximum_object_size" in str(error) or "max_line_size" in str(error)
 
 
 def reader_line(error: Exception) -> int | None:
