@@ -188,10 +188,12 @@ class System:
             bad.append(conflict)
             members = [bit[rule] for rule in conflict]
             reaching = sum(members)
-            hit = [mask for mask in (*good, *open_sets) if mask & reaching]
+            hit: dict[int, list[int]] = {}  # by what they hold of the conflict: a longer one holds a single rule of it
+            for mask in (*good, *open_sets):
+                hit.setdefault(mask & reaching, []).append(mask)
             missed = [mask for mask in (removed, *open_sets) if not mask & reaching]
             longer = {mask | member for mask in missed for member in members}
-            new = [mask for mask in longer if not any(known & mask == known for known in hit)]
+            new = [m for m in longer if not any(known & m == known for known in hit.get(m & reaching, ()))]
             open_sets = [mask for mask in open_sets if mask & reaching] + new
         return Conflicts(_sorted(map(frozenset, bad)), _sorted(good.values()), not open_sets)
 
