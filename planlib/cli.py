@@ -404,6 +404,10 @@ def readout(
         float | None, typer.Option("--worth", metavar="DIFF", help="smallest change worth having 值得的最小差异")
     ] = None,
     alpha: Annotated[float, typer.Option("--alpha", help="level 显著性水平")] = 0.05,
+    agreed: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--registered", metavar="PLAN TEST", help="registration to compare with 对照登记"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
     pdf: Annotated[str | None, typer.Option("--pdf", metavar="FILE", help="also as a PDF 另存为 PDF")] = None,
     locale: Locale = None,
@@ -434,11 +438,16 @@ def readout(
         alpha=alpha,
     )
     found = read_out_file(file, question)
-    status = print_read_out(found, w, _print, as_json=as_json)
+    departures = None
+    if agreed is not None:
+        from planlib.registering import departures_of
+
+        departures = departures_of(*agreed, found)
+    status = print_read_out(found, w, _print, as_json=as_json, departures=departures)
     if pdf is not None:
         from planlib.readout_pdf import write_pdf
 
-        path = write_pdf(found, file, pdf, w)
+        path = write_pdf(found, file, pdf, w, departures=departures)
         (_tell if as_json else _print)(w.text("cli.deck", path=path.as_posix()))
     if not as_json:
         _print("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,13 +13,16 @@ from planlib.core.words import LOCALES, Words
 from planlib.experiments.readout import guardrail_state
 from planlib.experiments.result import Result
 from planlib.experiments.trial import ReadOut
-from planlib.readout_screen import effect_cells, health_lines, lines, verdict
+from planlib.plan.registration import Deviation
+from planlib.readout_screen import departure_lines, effect_cells, health_lines, lines, verdict
 
 NAME = "readout"
 _TONES = {"up": 1, "down": -1, "kept": 1, "broken": -1}
 
 
-def write_pdf(found: ReadOut, source: str, path: str | Path, w: Words) -> Path:
+def write_pdf(
+    found: ReadOut, source: str, path: str | Path, w: Words, *, departures: Sequence[Deviation] | None = None
+) -> Path:
     """Write a read-out as a PDF in one language and return its path.
 
     Args:
@@ -27,6 +30,7 @@ def write_pdf(found: ReadOut, source: str, path: str | Path, w: Words) -> Path:
         source: the table's file; with the day on which it was last changed, or its last day of assignment.
         path: of the PDF; one that is there already is replaced.
         w: the language.
+        departures: from the registration; None when none was named.
 
     Raises:
         InputError: a name in the table holds a character that the deck's fonts lack, or is too long for a page.
@@ -37,11 +41,12 @@ def write_pdf(found: ReadOut, source: str, path: str | Path, w: Words) -> Path:
     from planlib.report.charts.readout import intervals
     from planlib.report.deck import make_decks
 
+    said = () if departures is None else departure_lines(departures, w)
     with TemporaryDirectory(prefix="planlib_readout_") as folder:
         own = Path(folder) / NAME
         chart = f"charts/effects.{w.locale}.svg"
         save_svg(intervals(list(_rows(found, w)), w), own / chart)
-        results.write_table(own / "tables" / "grounds.parquet", pd.DataFrame({"line": list(_grounds(found, w))}))
+        results.write_table(own / "tables" / "grounds.parquet", pd.DataFrame({"line": [*_grounds(found, w), *said]}))
         results.write(own / "results.json", _results(found, source, chart, w))
         (made,) = make_decks(folder, locales=[w.locale], notebooks=[NAME], out_dir=Path(folder) / "decks")
         results.write_whole(path, made.read_bytes())

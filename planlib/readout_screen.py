@@ -16,6 +16,8 @@ from planlib.core.words import Words, aligned
 from planlib.experiments.readout import Mismatch, guardrail_state
 from planlib.experiments.result import Result
 from planlib.experiments.trial import Effect, Guardrail, Metric, Question, ReadOut
+from planlib.plan.registration import Deviation
+from planlib.registering import deviation_line
 
 SHOWN_SEGMENTS = 12
 RARE_P = 1e-4  # below, a p-value is only said to be smaller
@@ -87,12 +89,26 @@ def asked(
     )
 
 
-def print_read_out(found: ReadOut, w: Words, write: Write, *, as_json: bool = False) -> int:
-    """Print a read-out; return 1 when nothing may be read out, else 0."""
+def print_read_out(
+    found: ReadOut, w: Words, write: Write, *, as_json: bool = False, departures: Sequence[Deviation] | None = None
+) -> int:
+    """Print a read-out; return 1 when nothing may be read out, else 0.
+
+    Args:
+        found: the read-out.
+        w, write: language, and what takes each line.
+        as_json: for other programs.
+        departures: from the registration; None when none was named.
+    """
     if as_json:
-        write(json.dumps(plain(found), ensure_ascii=False, indent=1, allow_nan=False))
-    else:
-        for line in lines(found, w):
+        told = plain(found) if departures is None else plain(found) | {"departures": plain(departures)}
+        write(json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
+        return int(found.decision.id == "invalid")
+    for line in lines(found, w):
+        write(line)
+    if departures is not None:
+        write("")
+        for line in departure_lines(departures, w):
             write(line)
     return int(found.decision.id == "invalid")
 
@@ -119,6 +135,14 @@ def lines(found: ReadOut, w: Words) -> Iterator[str]:
     if found.decision.id != "invalid":
         yield ""
         yield from _belief_lines(found, w)
+
+
+def departure_lines(departures: Sequence[Deviation], w: Words) -> Iterator[str]:
+    """Yield how a read-out departs from the registration of its test, or that it does not."""
+    if not departures:
+        yield w.text("readout_screen.as_registered")
+    for one in departures:
+        yield w.text("readout_screen.departed", how=deviation_line(one, w))
 
 
 def verdict(found: ReadOut, w: Words) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planlib.core.errors import InputError, Problem
-from planlib.core.metrics import metric
+from planlib.core.metrics import catalogue, metric
 from planlib.core.words import Words
 from planlib.experiments.planning import Sized, size_up
 from planlib.plan import load_plan
@@ -17,15 +17,24 @@ from planlib.plan.model import Experiment
 from planlib.plan.registration import (
     Changed,
     Deviation,
+    Observed,
     Registration,
     design,
+    deviations,
     differences,
     experiment_of,
     register,
     registered,
 )
 
+if TYPE_CHECKING:
+    from planlib.experiments.trial import ReadOut
+
 Write = Callable[[str], None]
+_CATALOGUED = {  # beginning of an outcome's name -> metric of the catalogue that it measures
+    "net_margin": "net_margin_per_customer", "order_": "user_conversion_rate", "activated": "activation_rate",
+    "messages_opened/messages_delivered": "message_open_rate",
+}  # fmt: skip
 
 
 def people_of(test: Experiment) -> int:
@@ -173,6 +182,60 @@ def changed_lines(changed: tuple[Changed, ...], w: Words) -> list[str]:
     ]  # fmt: skip
 
 
+def metric_id(outcome: str) -> str:
+    """Return the metric of the catalogue that an outcome measures; its own name where there is none.
+
+    >>> metric_id("order_28d"), metric_id("opt_out"), metric_id("bought")
+    ('user_conversion_rate', 'opt_out_rate', 'bought')
+    """
+    for known in (outcome, f"{outcome}_rate"):
+        if known in catalogue():
+            return known
+    return next((of for begins, of in _CATALOGUED.items() if outcome.startswith(begins)), outcome)
+
+
+def observed(found: ReadOut, *, first_day: dt.date | None, finished: bool) -> Observed:
+    """Return what a read-out rests on, for `deviations`.
+
+    Rows that were kept by delivery are people reached, whatever the table calls them. A test that still runs counts
+    as stopped once it is decided.
+
+    Args:
+        found: the read-out.
+        first_day: of its first assignment, where known.
+        finished: no more people will be assigned.
+    """
+    health = found.health
+    filtered = health.mismatch.alarm and health.mismatch.cause == "filtered_after_assignment"
+    told = [() if health.shares_assumed else (share,) for share in health.shares]
+    shares = dict(zip(found.arms, told, strict=True))
+    return Observed(
+        metric=metric_id(found.question.primary.name),
+        people=int(sum(found.people)),
+        shares=shares,
+        first_day=first_day,
+        by="exposure" if filtered else "assignment",
+        finished=finished or found.decision.id in ("ship", "do_not"),
+    )
+
+
+def departures_of(plan_file: str, experiment: str, found: ReadOut) -> tuple[Deviation, ...]:
+    """Return how a read-out of a file departs from the registration of its test.
+
+    Raises:
+        InputError: the plan has problems, has no such test, or the test is not registered.
+    """
+    test = experiment_of(load_plan(plan_file), experiment)
+    agreed = registered(plan_file, experiment)
+    if agreed is None:
+        told = {"file": Path(plan_file).as_posix(), "field": f"experiments.{experiment}"}
+        raise InputError(Problem("not_registered", **told, values={"experiment": experiment}))
+    days = [one.days[0] for one in found.courses]
+    first = dt.date.fromisoformat(min(days)) if days else None
+    seen = observed(found, first_day=first, finished=found.reached >= 1)
+    return deviations(agreed, design(test, people_of(test)), seen)
+
+
 def deviation_line(found: Deviation, w: Words) -> str:
     """Return one deviation of a read-out as a sentence."""
     told: Mapping[str, Any] = found.values
@@ -181,7 +244,7 @@ def deviation_line(found: Deviation, w: Words) -> str:
         said = {end: shown(name, told[end], w) for end in ("before", "after")}
         return w.text("experiments.deviation.changed_design", field=field_name(name, w), **said)
     if found.code == "other_metric":
-        told = {name: w.metric(str(of)) for name, of in told.items()}
+        told = {name: w.metric(of) if (of := str(one)) in catalogue() else of for name, one in told.items()}
     elif found.code == "early_stop":
         told = {name: w.number(people, "people") for name, people in told.items()}
     elif found.code == "changed_shares":

@@ -11,9 +11,9 @@ from planlib.core.words import LOCALES, words
 from planlib.data.engine import Engine, statement, to_duckdb
 from planlib.data.readout import TABLE, People, trial_text
 from planlib.experiments.trial import Guardrail, Metric, Money, Question, ReadOut
-from planlib.plan.registration import Observed, design, deviations, experiment_of, registered
+from planlib.plan.registration import design, deviations, experiment_of, registered
 from planlib.readout import TRIAL, read_out
-from planlib.registering import deviation_line
+from planlib.registering import deviation_line, observed
 from planlib.registering import people_of as people_of_test
 
 if TYPE_CHECKING:
@@ -208,10 +208,7 @@ def departures(asked: Asked, found: ReadOut, plan: Plan) -> list[dict[str, str]]
     if agreed is None:
         return []
     test = experiment_of(plan, trial.id)
-    shares = {arm: (share,) for arm, share in zip(found.arms, found.health.shares, strict=True)}
-    seen = Observed(
-        people=int(sum(found.people)), shares=shares, first_day=trial.start, finished=not asked.running
-    )  # fmt: skip
+    seen = observed(found, first_day=trial.start, finished=not asked.running)
     every = deviations(agreed, design(test, people_of_test(test)), seen)
     return [{locale: deviation_line(one, words(locale)) for locale in LOCALES} for one in every]
 

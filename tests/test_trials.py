@@ -1,17 +1,21 @@
 """Tests in the tidy tables: who is in which class at assignment, what each test is asked, by a plan or without."""
 
 import datetime as dt
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
 from planlib import trials
+from planlib.cli import app
+from planlib.core.errors import InputError
 from planlib.plan import load_plan
 from planlib.plan.registration import register
-from planlib.registering import people_of
+from planlib.registering import departures_of, people_of
 from tests.data.tables import engine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,17 +138,71 @@ def test_a_running_test_knows_how_many_people_it_was_to_have(plan):
     assert by_days.question.planned_people == 2_000  # 31 of 62 days have gone
 
 
-def test_a_read_out_says_where_it_departs_from_the_registration(tmp_path):
+def read_out(asked, people, *, shares=(0.5, 0.5), cause=None, decision="continue"):
+    """A read-out as far as a registration is compared with it."""
+    mismatch = SimpleNamespace(alarm=cause is not None, cause=cause)
+    health = SimpleNamespace(shares=shares, shares_assumed=False, mismatch=mismatch)
+    return SimpleNamespace(
+        arms=("control", "coupon"), people=people, health=health, question=asked.question,
+        decision=SimpleNamespace(id=decision),
+    )  # fmt: skip
+
+
+ENOUGH = (10**6, 10**6)
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """The plan, with its first test registered."""
     path = tmp_path / "plan.yaml"
     shutil.copy(ROOT / "params/wechat_platform.yaml", path)
-    plan = load_plan(path)
-    even, arms = SimpleNamespace(shares=(0.5, 0.5)), ("control", "coupon")
-    whole = SimpleNamespace(arms=arms, people=(10**6, 10**6), health=even)
-    found = ask(plan)
-    assert trials.departures(found, whole, plan) == []  # nothing was registered
+    assert trials.departures(ask(load_plan(path)), read_out(ask(load_plan(path)), ENOUGH), load_plan(path)) == []
     register(path, "welcome_coupon", people_of, day=dt.date(2026, 5, 1))
-    assert trials.departures(found, whole, plan) == []
-    few = SimpleNamespace(arms=arms, people=(100, 300), health=SimpleNamespace(shares=(0.25, 0.75)))
-    told = trials.departures(found, few, plan)
+    return load_plan(path)
+
+
+def test_a_read_out_says_where_it_departs_from_the_registration(listed):
+    found = ask(listed)
+    assert trials.departures(found, read_out(found, ENOUGH), listed) == []
+    told = trials.departures(found, read_out(found, (100, 300), shares=(0.25, 0.75)), listed)
     assert len(told) == 3 and all(set(one) == {"zh", "en"} for one in told)  # stopped early; both shares changed
     assert any("400" in one["en"] for one in told)
+
+
+def test_another_metric_than_registered_is_a_departure(listed):
+    found = ask(listed, columns=("net_margin_42d_yuan", "first_interaction", "opt_out"))
+    (told,) = trials.departures(found, read_out(found, ENOUGH), listed)
+    assert told["en"] == "Decided by Net margin per customer; registered was First-interaction rate"
+    assert "每位客户净毛利" in told["zh"]
+
+
+def test_rows_kept_by_delivery_are_another_exposure_than_registered(listed):
+    found = ask(listed)
+    (told,) = trials.departures(found, read_out(found, ENOUGH, cause="filtered_after_assignment"), listed)
+    assert "reached" in told["en"]
+    assert trials.departures(found, read_out(found, ENOUGH, cause="some_labels"), listed) == []
+
+
+@pytest.mark.parametrize(("decision", "early"), [("continue", 0), ("ship", 1), ("do_not", 1), ("invalid", 0)])
+def test_a_running_test_that_is_decided_has_stopped_early(listed, decision, early):
+    found = ask(listed, end=dt.date(2027, 1, 31))
+    assert len(trials.departures(found, read_out(found, (100, 100), decision=decision), listed)) == early
+
+
+def test_a_read_out_of_a_file_is_compared_with_the_registration_that_is_named(listed, tmp_path):
+    table = tmp_path / "test.csv"
+    rows = [f"{arm},{k % 3 == 0:d}" for k, arm in enumerate(["control", "coupon"] * 300)]
+    table.write_text("\n".join(["arm,bought", *rows]), encoding="utf-8")
+    call = ["readout", str(table), "--variant", "arm", "--control", "control", "--metric", "bought", "--locale", "en"]
+    agreed = ["--registered", str(listed.file), "welcome_coupon"]
+    said = CliRunner().invoke(app, [*call, *agreed]).stdout
+    assert "Not as registered: Decided by bought; registered was First-interaction rate" in said
+    assert "registered" not in CliRunner().invoke(app, call).stdout
+    told = json.loads(CliRunner().invoke(app, [*call, *agreed, "--json"]).stdout)["departures"]
+    assert [one["code"] for one in told][:1] == ["other_metric"]
+
+
+def test_a_registration_that_is_not_there_is_refused(listed):
+    with pytest.raises(InputError) as told:
+        departures_of(str(listed.file), "feed_ads", None)
+    assert [one.code for one in told.value.problems] == ["not_registered"]
