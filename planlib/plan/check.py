@@ -15,7 +15,7 @@ from planlib.plan.tree import Node, dotted, reach
 
 # where metrics are named
 _METRIC_FIELDS = frozenset({"metric", "primary", "deadline_of"})
-_METRIC_LISTS = frozenset({"enables", "raises"})
+_METRIC_LISTS = frozenset({"enables", "ladder", "raises"})
 _LEVELS = (*OPERATIONS, "value", "low", "mode", "high", "mean")
 _MONTHS = (("by_month",), ("due_month",), ("start_month",))
 
@@ -29,6 +29,8 @@ _NAMED = {
     "departments": ("team.departments.*.id",),
     "roles": ("team.roles.key",),
     "owners": ("team.departments.*.id", "team.roles.key"),
+    "work": ("schedule.tasks.*.id", "team.departments.*.id"),
+    "calendars": ("schedule.calendars.key",),
     "units": ("organisation.units.*.id",),
     "spending": ("channels.*.id", "budget.bands.key"),
     "experiments": ("experiments.*.id",),
@@ -39,7 +41,14 @@ _REFERENCES = (
     ("schedule.tasks.*.department", "departments"),
     ("schedule.milestones.*.department", "departments"),
     ("schedule.tasks.*.after.*", "tasks"),
+    ("schedule.tasks.*.links.*.task", "tasks"),
+    ("schedule.tasks.*.calendar", "calendars"),
     ("schedule.tasks.*.roles.key", "roles"),
+    ("schedule.gates.*.owner", "owners"),
+    ("schedule.freezes.*.stops.*", "work"),
+    ("schedule.recurring.*.department", "departments"),
+    ("schedule.risks.*.tasks.*", "work"),
+    ("schedule.risks.*.owner", "owners"),
     ("schedule.gates.*.after.*", "tasks"),
     ("team.roles.*.department", "departments"),
     ("experiments.*.owner", "owners"),

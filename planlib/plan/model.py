@@ -40,6 +40,10 @@ def _year_month(text: str) -> str:
     return _dated(text, f"{text}-01", "YYYY-MM")
 
 
+def _month_day(text: str) -> str:
+    return _dated(text, f"2001-{text}", "MM-DD")
+
+
 def _dated(text: str, day: str, form: str) -> str:
     try:
         if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
@@ -80,6 +84,7 @@ def share_problem(number: float) -> tuple[str, dict[str, object]]:
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,79}$")]
 MetricId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
 YearMonth = Annotated[str, AfterValidator(_year_month)]
+MonthDay = Annotated[str, AfterValidator(_month_day)]
 Day = Annotated[str, AfterValidator(_day)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
@@ -554,21 +559,54 @@ class Stage(Sourced):
     statement: Id | None = None
 
 
+def _rising(three: tuple[float, float, float]) -> tuple[float, float, float]:
+    if list(three) != sorted(three):
+        raise PydanticCustomError("planlib.low_above_high", "low above high")
+    return three
+
+
+ThreePoints = Annotated[tuple[Positive, Positive, Positive], AfterValidator(_rising)]
+Impact = Annotated[tuple[NonNegative, NonNegative, NonNegative], AfterValidator(_rising)]
+
+
+class TaskLink(Base):
+    """A tie to another task that is not 'begin when it is done'."""
+
+    task: Id
+    kind: Literal["FS", "SS", "FF", "SF"] = "FS"
+    lag_days: float = 0
+    elapsed: bool = False
+
+
+class Shorter(Base):
+    """What money can do for a task's length."""
+
+    days: Positive
+    cost_per_day: AmountQuantity
+    how: Bilingual | None = None
+
+
 class Task(Sourced):
     id: Id
     name: Bilingual
     department: Id
-    days: tuple[Positive, Positive, Positive]
+    days: ThreePoints
     after: tuple[Id, ...] = ()
+    links: tuple[TaskLink, ...] = ()
     roles: dict[Id, Positive] = {}
     not_before: Day | None = None
+    deadline: Day | None = None
+    calendar: Id | None = None
+    shorter: Shorter | None = None
     enables: tuple[MetricId, ...] = ()
     lag_days: float = 0
 
     @model_validator(mode="after")
-    def _three_points(self):
-        if list(self.days) != sorted(self.days):
-            raise PydanticCustomError("planlib.low_above_high", "days", {"at": "days"})
+    def _possible(self):
+        if self.not_before and self.deadline and self.deadline < self.not_before:
+            raise PydanticCustomError("planlib.end_before_start", "deadline", {"at": "deadline"})
+        if self.shorter and self.shorter.days > self.days[1]:
+            raise PydanticCustomError("planlib.at_most", "shorter", {"at": "shorter", "high": self.days[1]})
         return self
 
 
@@ -577,7 +615,72 @@ class Gate(Base):
     name: Bilingual | None = None
     after: tuple[Id, ...] = ()
     due_month: Month
+    owner: Id | None = None
+    entry: tuple[Target, ...] = ()
     conditions: tuple[Target, ...] = Field(default=(), alias="pass")
+    ladder: tuple[MetricId, ...] = ()
+    recheck_days: Positive | None = None
+
+
+class DayCalendar(Base):
+    """Working days of their own, for the tasks that name it."""
+
+    name: Bilingual
+    base: Literal["CN", "weekdays", "every_day"]
+    days_off: dict[Day, bool] = {}
+
+
+class Freeze(Sourced):
+    """Days of each year on which nothing may be changed, such as a promotion."""
+
+    id: Id
+    name: Bilingual
+    first: MonthDay
+    last: MonthDay
+    stops: Annotated[tuple[Id, ...], Field(min_length=1)]
+
+
+class Recurring(Sourced):
+    """A review or a drill that comes again and again."""
+
+    id: Id
+    name: Bilingual
+    kind: Literal["review", "drill"]
+    every: Literal["week", "month", "quarter", "half_year", "year"]
+    department: Id
+    from_month: Month = 1
+
+
+class Struck(Base):
+    """What is left of a risk once something is done about it."""
+
+    chance: Share
+    days: Impact | None = None
+    factor: Impact | None = None
+    cost: AmountQuantity
+    how: Bilingual
+
+
+class ScheduleRisk(Sourced):
+    """Something that may strike tasks: it adds days, or stretches them all by one factor."""
+
+    id: Id
+    name: Bilingual
+    chance: Share
+    tasks: Annotated[tuple[Id, ...], Field(min_length=1)]
+    days: Impact | None = None
+    factor: Impact | None = None
+    owner: Id
+    mitigated: Struck | None = None
+
+    @model_validator(mode="after")
+    def _one_effect(self):
+        for at, row in (("days", self), ("mitigated.days", self.mitigated)):
+            if row is not None and (row.days is None) == (row.factor is None):
+                raise PydanticCustomError("planlib.impact_form", "days or factor", {"at": at})
+        if self.mitigated is not None and (self.mitigated.days is None) != (self.days is None):
+            raise PydanticCustomError("planlib.impact_form", "days or factor", {"at": "mitigated"})
+        return self
 
 
 class Milestone(Sourced):
@@ -609,6 +712,11 @@ class Schedule(Base):
     rhythm: tuple[Statement, ...] = ()
     rules: tuple[Statement, ...] = ()
     days_off: dict[Day, bool] = {}
+    calendars: dict[Id, DayCalendar] = {}
+    freezes: tuple[Freeze, ...] = ()
+    recurring: tuple[Recurring, ...] = ()
+    risks: tuple[ScheduleRisk, ...] = ()
+    together: ShareQuantity | None = None
 
 
 class Role(Sourced):
