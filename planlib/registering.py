@@ -60,6 +60,8 @@ def sized(test: Experiment) -> Sized:
         alpha=test.alpha,
         power=test.power,
         sides=test.sides,
+        looks=test.looks,
+        stopping=test.stopping,
         longest_weeks=1,
     )
 

@@ -185,6 +185,7 @@ def planned_people(plan: Plan) -> dict[str, int]:
     found = {}
     for test in planned_tests(plan):
         options = {"allocation": test.allocation, "alpha": test.alpha, "power": test.power, "sides": test.sides}
+        options |= {"looks": test.looks, "stopping": test.stopping}
         found[test.id] = int(size_up(test.baseline, test.effect, test.per_week, **options).size.n_total)
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planlib.core.guards import Guard
-from planlib.experiments.planning import WEEKS_A_MONTH
+from planlib.experiments.planning import WEEKS_A_MONTH, look_factor
 from planlib.experiments.portfolio import Roll, Worth, adopted, lift_se, profit_optimal_size, worth
 from planlib.experiments.power import SampleSize, cuped_factor, duration_by_curve, n_proportions, unique_curve
 from planlib.experiments.proportions import lift_of_proportions
@@ -31,6 +31,7 @@ class Idea:
         correlation: with what is known before, for CUPED; None: nothing is known.
         effect_sd: how far from 0 the true relative effect is expected to lie.
         cost_cny: of the test.
+        looks, stopping: as `look_factor`; the people they cost are in all sizes.
     """
 
     baseline: float
@@ -44,6 +45,8 @@ class Idea:
     sides: int = 2
     correlation: float | None = None
     cost_cny: float = 0.0
+    looks: tuple[float, ...] = (1.0,)
+    stopping: str = "fixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,10 @@ def plan_test(idea: Idea) -> Planned:
     """
     design = {"power": idea.power, "alpha": idea.alpha, "sides": idea.sides, "allocation": idea.allocation}
     factor = 1.0 if idea.correlation is None else cuped_factor(idea.correlation)
-    plain = n_proportions(idea.baseline, idea.effect, **design)
-    size = n_proportions(idea.baseline, idea.effect, variance_factor=factor, **design)
+    rule = {"alpha": idea.alpha, "power": idea.power, "sides": idea.sides, "arms": len(idea.allocation)}
+    looked = look_factor(idea.looks, idea.stopping, **rule)
+    plain = n_proportions(idea.baseline, idea.effect, variance_factor=looked, **design)
+    size = n_proportions(idea.baseline, idea.effect, variance_factor=factor * looked, **design)
     curve = _uniques(idea)
     weeks = duration_by_curve(size.n_total, curve)
     met = float(curve[(weeks or WEEKS_A_YEAR) - 1])

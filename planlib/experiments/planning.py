@@ -37,6 +37,8 @@ def size_up(
     alpha: float = 0.05,
     power: float = 0.8,
     sides: int = 2,
+    looks: Sequence[float] = (1.0,),
+    stopping: str = "fixed",
     longest_weeks: int = 16,
 ) -> Sized:
     """Size a test of shares and say what runs of every length up to `longest_weeks` could find.
@@ -46,11 +48,14 @@ def size_up(
         effect: smallest absolute change worth having, not 0.
         per_week: people who can enter a week, > 0.
         allocation: sizes of the arms, the control first; several treatments share alpha by Bonferroni.
+        looks, stopping: shares of the people at which it is looked at, and the rule (`look_factor`).
 
     Raises:
         InputError: as n_proportions and duration.
     """
     design = {"alpha": alpha, "power": power, "sides": sides, "allocation": allocation}
+    rule = {"alpha": alpha, "power": power, "sides": sides, "arms": len(allocation)}
+    design["variance_factor"] = look_factor(looks, stopping, **rule)
     size = n_proportions(baseline, effect, **design)
     weeks = duration(size.n_total, per_week).weeks
     control = per_week * allocation[0] / sum(allocation)
@@ -60,6 +65,30 @@ def size_up(
         for week in range(1, longest_weeks + 1)
     )
     return Sized(size, weeks, achievable)
+
+
+def look_factor(
+    looks: Sequence[float], stopping: str, *, arms: int = 2, alpha: float = 0.05, power: float = 0.8, sides: int = 2
+) -> float:
+    """Return by what the looks of a test multiply its people, so that it keeps its power.
+
+    Args:
+        looks: rising shares of the people, the last 1.
+        stopping: fixed (no look before the end may stop it), obrien_fleming or pocock, spending alpha.
+        arms: several treatments share alpha by Bonferroni.
+
+    Raises:
+        InputError: as `sequential.spending_boundaries` and `sequential.inflation`.
+
+    >>> round(look_factor((0.5, 1.0), "obrien_fleming"), 4), look_factor((0.5, 1.0), "fixed")
+    (1.0037, 1.0)
+    """
+    if stopping == "fixed" or len(looks) < 2:
+        return 1.0
+    from planlib.experiments.sequential import inflation, spending_boundaries
+
+    bounds = spending_boundaries(looks, stopping, alpha=alpha / max(arms - 1, 1), sides=sides)
+    return inflation(bounds, power=power)
 
 
 def monthly_load(n_total: object, weeks: object, start_month: object, *, months: int) -> np.ndarray:

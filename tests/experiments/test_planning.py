@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from planlib.core.errors import InputError
-from planlib.experiments.planning import WEEKS_A_MONTH, monthly_load, size_up
+from planlib.experiments.backlog import Idea, plan_test
+from planlib.experiments.planning import WEEKS_A_MONTH, look_factor, monthly_load, size_up
 
 
 def test_ten_per_cent_on_eight_takes_a_month_of_the_stated_intake():
@@ -34,3 +35,23 @@ def test_unusable_tests_are_refused():
         monthly_load([100], [0], [1], months=3)
     with pytest.raises(InputError, match="shape"):
         monthly_load([100], [1, 2], [1], months=3)
+
+
+@pytest.mark.parametrize(("stopping", "low", "high"), [("obrien_fleming", 1.02, 1.03), ("pocock", 1.18, 1.23)])
+def test_looks_cost_what_their_boundary_costs(stopping, low, high):
+    """Spending boundaries of five looks cost as much as the classical ones: 1.026 and 1.207 are published."""
+    looks = (0.2, 0.4, 0.6, 0.8, 1.0)
+    factor = look_factor(looks, stopping, power=0.9)
+    assert low < factor < high
+    fixed, looked = (size_up(0.1, 0.02, 1000, power=0.9, looks=looks, stopping=s) for s in ("fixed", stopping))
+    assert looked.size.n_total == pytest.approx(factor * fixed.size.n_total, abs=4)
+    assert fixed.size.n_total == size_up(0.1, 0.02, 1000, power=0.9).size.n_total
+    assert looked.achievable[0] > fixed.achievable[0]
+
+
+def test_the_backlog_counts_the_people_that_looks_cost():
+    ideas = [Idea(0.08, 0.008, 9_500, 0.05, correlation=0.5, looks=(0.5, 1.0), stopping=s) for s in ("fixed", "pocock")]
+    fixed, looked = (plan_test(idea) for idea in ideas)
+    factor = look_factor((0.5, 1.0), "pocock")
+    assert looked.size.n_total == pytest.approx(factor * fixed.size.n_total, abs=4)
+    assert looked.plain.n_total == pytest.approx(factor * fixed.plain.n_total, abs=4)

@@ -121,7 +121,8 @@ def test_what_a_read_out_departs_from(plan, seen, codes):
 def test_a_planned_look_may_end_a_sequential_test_and_no_other_may(plan):
     change(plan, "owner: content", "owner: content\n    looks: [0.5, 1.0]\n    stopping: pocock")
     agreed = register(plan, "coupon", people_of, day=DAY)
-    codes = {share: [d.code for d in deviations(agreed, None, Observed(people=int(share * PEOPLE)))]
+    people = agreed.design["people"]
+    codes = {share: [d.code for d in deviations(agreed, None, Observed(people=int(share * people)))]
              for share in (0.3, 0.5, 0.7, 1.0)}  # fmt: skip
     assert codes == {0.3: ["early_stop"], 0.5: [], 0.7: ["early_stop"], 1.0: []}
 
