@@ -30,6 +30,7 @@ from planlib.funnel.users import (
 from planlib.milestones.levelling import level
 from planlib.milestones.network import Link, Network, classical_pert, crash, rss_buffer
 from planlib.milestones.progress import earned_schedule, indices
+from planlib.milestones.simulation import Group, Simulation, simulate
 from planlib.milestones.workdays import WorkCalendar
 
 Case = Mapping[str, Any]
@@ -381,6 +382,77 @@ def evpi_normal(case: Case, _: Case) -> dict[str, float]:
     return {"evpi": normal_information(act["mean"], act["sd"], 1.0, alternative=case["alternative"]).evpi}
 
 
+class _Exponential:
+    """Waiting time, which plans do not use and cases do."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        return -np.log1p(-np.asarray(u)) / self.rate
+
+
+def _distribution(given: Case) -> Any:
+    kind = given["dist"]
+    if kind == "exp":
+        return _Exponential(given["rate"])
+    if kind == "uniform":
+        return Distribution("uniform", low=given["a"], high=given["b"])
+    if kind == "normal":
+        return Distribution("normal", mean=given["mean"], sd=given["sd"])
+    if kind in ("beta_pert", "pert", "triangular"):
+        name = "triangular" if kind == "triangular" else "pert"
+        return Distribution(name, low=given["a"], mode=given["m"], high=given["b"])
+    raise ValueError(f"unknown distribution {kind}")
+
+
+_DRAWS = 200_000  # the error of a mean of a few units is then some thousandths
+
+
+def _simulated(spread: Mapping[str, Any], *, one_after_another: bool = False, **options: Any) -> Simulation:
+    names = list(spread)
+    links = [Link(a, b) for a, b in itertools.pairwise(names)] if one_after_another else []
+    return simulate(Network(names, links), spread, seed=7, draws=_DRAWS, **options)
+
+
+def _summary(found: np.ndarray, case: Case, expected: Case) -> dict[str, float]:
+    result = {"mean": float(found.mean()), "var": float(found.var()), "sd": float(found.std())}
+    for key in expected:
+        if at := re.fullmatch(r"p(\d\d)", key):
+            result[key] = float(np.quantile(found, int(at[1]) / 100))
+        elif at := re.fullmatch(r"p_le_([\d_]+)", key):
+            result[key] = float((found <= float(at[1].replace("_", "."))).mean())
+    return result | ({"p_due": float((found <= case["due"]).mean())} if "due" in case else {})
+
+
+def mc_aggregate(case: Case, expected: Case) -> dict[str, float]:
+    spread = {f"t{k}": _distribution(one) for k, one in enumerate(case["dists"])}
+    groups = [Group(tuple(spread), case["corr"])] if case.get("corr") else []
+    found = _simulated(spread, one_after_another=case["model"] == "sum", groups=groups)
+    return _summary(found.end, case, expected)
+
+
+def mc_gates(case: Case, _: Case) -> dict[str, float]:
+    count, each = case["gates"], case["p_each"]
+    spread = {f"g{k}": Distribution("uniform", low=0, high=1) for k in range(count)}
+    due = dict.fromkeys(spread, each)
+    apart = _simulated(spread, milestones=spread)
+    together = _simulated(spread, milestones=spread, groups=[Group(tuple(spread), 1.0)])
+    return {"p_all": apart.chance_of_all(due).share, "p_all_comonotone": together.chance_of_all(due).share}
+
+
+def mc_correlated_sum(case: Case, _: Case) -> dict[str, float]:
+    # far enough above 0 that no draw is cut off there
+    spread = {f"t{k}": Distribution("normal", mean=10 * case["sd"], sd=case["sd"]) for k in range(case["n"])}
+    found = _simulated(spread, one_after_another=True, groups=[Group(tuple(spread), case["rho"])])
+    return {"var": float(found.end.var())}
+
+
+def mc_criticality(case: Case, _: Case) -> dict[str, Any]:
+    found = _simulated({f"t{k}": _distribution(one) for k, one in enumerate(case["parallel"])})
+    return {"criticality": found.criticality.tolist()}
+
+
 def _plain(values: np.ndarray) -> Any:
     return values.tolist() if values.ndim else float(values)
 
@@ -416,6 +488,10 @@ SOLVERS = {
     ("evm", "evm"): evm,
     ("earned_schedule", "earned_schedule"): earned,
     ("voi", "evpi_normal"): evpi_normal,
+    ("mc", "aggregate"): mc_aggregate,
+    ("mc", "gates"): mc_gates,
+    ("mc", "correlated_sum"): mc_correlated_sum,
+    ("mc_criticality", "mc_criticality"): mc_criticality,
     ("dist", "beta_pert"): beta_pert,
     ("dist", "triangular"): triangular,
     ("calendar", "year"): year,
