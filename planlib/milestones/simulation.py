@@ -269,9 +269,7 @@ def simulate(
     _check(guard, tasks, durations, rows, mitigated, asked)
     matrix = _matrix(guard, tasks, tuple(groups), correlation)
     guard.done()
-    tied = np.flatnonzero((matrix != np.eye(len(tasks))).any(axis=1))
-    mixed = matrix[np.ix_(tied, tied)] if len(tied) else None
-    factor = _factor(guard, mixed) if mixed is not None else None
+    factors = _factors(guard, matrix)
     place = {name: k for k, name in enumerate(tasks)}
     tables = [score_table(durations[name]) for name in tasks]
     streams = [stream(seed, f"task.{name}") for name in tasks]
@@ -281,10 +279,13 @@ def simulate(
     end, critical = np.empty(n), np.zeros(len(tasks))
     for first in range(0, n, _BLOCK):
         part = slice(first, min(first + _BLOCK, n))
-        z = np.stack([one.standard_normal(part.stop - first) for one in streams])
-        if factor is not None:
-            z[tied] = factor @ z[tied]
-        days = np.stack([at_scores(table, row) for table, row in zip(tables, z, strict=True)])
+        days = np.empty((len(tasks), part.stop - first))
+        for row, one in zip(days, streams, strict=True):
+            one.standard_normal(out=row)
+        for tied, factor in factors:
+            days[tied] = factor @ days[tied]
+        for row, table in zip(days, tables, strict=True):
+            at_scores(table, row, out=row)
         for kind in ("factor", "days"):
             for risk in (one for one in rows if one.effect == kind):
                 hit = [place[name] for name in risk.tasks]
@@ -425,12 +426,23 @@ def _matrix(guard: Guard, tasks: Sequence[str], groups: Sequence[Group], correla
     return found
 
 
-def _factor(guard: Guard, matrix: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(matrix)
-    if values.min() < -1e-9:
-        guard.add("correlations", "correlation", f"{values.min():.3g}")
-        guard.done()
-    return vectors * np.sqrt(np.clip(values, 0.0, None))
+def _factors(guard: Guard, matrix: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each set of tasks tied to one another, through others too: places and a root of the matrix."""
+    found, left = [], set(np.flatnonzero((matrix != np.eye(len(matrix))).any(axis=1)).tolist())
+    while left:
+        tied: set[int] = set()
+        new = {min(left)}
+        while new:
+            tied |= new
+            new = set(np.flatnonzero((matrix[sorted(new)] != 0).any(axis=0)).tolist()) - tied
+        left -= tied
+        at = np.array(sorted(tied))
+        values, vectors = np.linalg.eigh(matrix[np.ix_(at, at)])
+        if values.min() < -1e-9:
+            guard.add("correlations", "correlation", f"{values.min():.3g}")
+        found.append((at, vectors * np.sqrt(np.clip(values, 0.0, None))))
+    guard.done()
+    return found
 
 
 def _risks(

@@ -32,17 +32,20 @@ def score_table(distribution: Distribution) -> np.ndarray:
     return np.asarray(distribution.quantile(ndtr(GRID)), dtype=float)
 
 
-def at_scores(table: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Return the values of a table of `score_table` at normal scores, by straight lines.
+def at_scores(table: np.ndarray, z: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+    """Return the values of a table of `score_table` at normal scores, by straight lines; `out` may be `z` itself.
 
     >>> at_scores(GRID, np.array([-1.001, 9.0])).round(9).tolist()
     [-1.001, 8.0]
     """
-    place = np.clip((z + REACH) * _STEPS, 0.0, len(table) - 1.0)
-    below = np.minimum(place.astype(np.int32), len(table) - 2)
+    place = z * _STEPS
+    place += REACH * _STEPS
+    np.maximum(place, 0.0, out=place)
+    np.minimum(place, len(table) - 1.0, out=place)
+    below = np.minimum(place.astype(np.intp), len(table) - 2)
     place -= below
-    base = table[below]
-    return base + place * (table[below + 1] - base)
+    place *= np.diff(table)[below]
+    return np.add(place, table[below], out=out)
 
 
 @lru_cache(maxsize=1024)
