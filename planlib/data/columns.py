@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -80,28 +81,32 @@ def batches(path: Path, shown: str, encoding: str) -> Iterator[Batch]:
 
 
 class _Feed:
-    """The lines of a text, a block at a time; `blocks` counts how many were begun."""
+    """The lines of a text, their ends kept, a block at a time."""
 
     def __init__(self, file: TextIO, shown: str):
-        self.blocks = 0
         self._shown = shown
         self._pieces = self._cut(file)
-        self._ahead = next(self._pieces, [])
+        self._piece = iter(next(self._pieces, []))
 
     def peek(self) -> str:
-        return self._ahead[0] if self._ahead else ""
+        """Return the next line, "" at the end, and leave it there."""
+        first = next(self._piece, "")
+        self._piece = chain([first] if first else [], self._piece)
+        return first
 
     def pieces(self) -> Iterator[list[str]]:
-        """Yield lists of lines, their ends kept."""
-        while self._ahead:
-            lines, self._ahead = self._ahead, []
-            self.blocks += 1
+        """Yield lists of lines: what is left of the current block, then block after block."""
+        while lines := [*self._piece] or next(self._pieces, []):
+            self._piece = iter(())
             yield lines
-            self._ahead = next(self._pieces, [])
 
     def lines(self) -> Iterator[str]:
-        for piece in self.pieces():
-            yield from piece
+        """Yield lines one by one; whoever stops can go on with `pieces` after the last one taken."""
+        while True:
+            yield from self._piece
+            if not (lines := next(self._pieces, [])):
+                return
+            self._piece = iter(lines)
 
     def _cut(self, file: TextIO) -> Iterator[list[str]]:
         rest, number = "", 1
@@ -121,21 +126,19 @@ class _Feed:
 
 
 def _csv(feed: _Feed, delimiter: str, shown: str) -> Iterator[Batch]:
-    reader = csv.reader(feed.lines(), delimiter=delimiter, strict=True)
     cleaners: dict[str, _Cleaner] = {}
     header: Header | None = None
     head: Rows = []
     line = 1
-    for some, error in _blocks(reader, feed):
-        rows = some
+    for some, taken, error in _blocks(feed, delimiter):
+        rows, first, line = some, line, line + taken
         if header is None:
             head += some
             at, header = sheet.find_header(zip(_starts(head, 1), head, strict=True), shown, whole=False)
             split = len(head) if header is None else at + 1
-            rows, line = head[split:], _after(head[:split], 1)
+            rows, first = head[split:], _after(head[:split], 1)
         if rows and header is not None:
-            yield _batch(header, rows, line, shown, cleaners)
-        line = _after(rows, line)
+            yield _batch(header, rows, first, shown, cleaners)
         if isinstance(error, csv.Error):
             raise InputError(Problem("data_csv", file=shown, line=line, given=str(error))) from None
         if error is not None:
@@ -144,20 +147,27 @@ def _csv(feed: _Feed, delimiter: str, shown: str) -> Iterator[Batch]:
         sheet.find_header(zip(_starts(head, 1), head, strict=True), shown, whole=True)
 
 
-def _blocks(reader, feed: _Feed) -> Iterator[tuple[Rows, Exception | None]]:
-    """Yield the rows that end in each block, and what stopped the reading after the last of them."""
+def _blocks(feed: _Feed, delimiter: str) -> Iterator[tuple[Rows, int, Exception | None]]:
+    """Yield the rows of each block, how many lines they take up, and what stopped the reading after them.
+
+    A last row that goes on in the next block is read to its end.
+    """
     rows: Rows = []
-    block = feed.blocks
     try:
-        for row in reader:
-            rows.append(row)
-            if feed.blocks != block:
-                yield rows, None
-                rows, block = [], feed.blocks
+        for piece in feed.pieces():
+            if '"' not in "".join(piece) and max(map(len, piece)) < csv.field_size_limit():
+                yield [text.rstrip("\r\n").split(delimiter) for text in piece], len(piece), None
+                continue
+            rows = []
+            reader = csv.reader(chain(piece, feed.lines()), delimiter=delimiter, strict=True)
+            for row in reader:
+                rows.append(row)
+                if reader.line_num >= len(piece):
+                    break
+            yield rows, reader.line_num, None
+            rows = []
     except (csv.Error, InputError, UnicodeDecodeError) as error:
-        yield rows, error
-        return
-    yield rows, None
+        yield rows, sum(_spans(rows)), error
 
 
 def _batch(header: Header, rows: Rows, line: int, shown: str, cleaners: dict[str, _Cleaner]) -> Batch:

@@ -550,10 +550,7 @@ def _purge_records(path: Path, entry: Entry, keep: Keep, columns: set[str], eras
 
 
 def _labels_of(source: str, dated: set[str]) -> set[str]:
-    from planlib.data.sources import yaml_of
-
-    words = yaml_of("headers").get(source, {})
-    return {sheet.label(word) for column, labels in words.items() if column in dated for word in labels}
+    return {label for label, column in sheet.labels(source).items() if column in dated}
 
 
 def _dates(record: object) -> Iterator[tuple[str, object]]:

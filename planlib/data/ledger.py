@@ -35,6 +35,7 @@ class Entry:
         status: loaded, aside, superseded (a later file holds the same period), copy (of a file loaded already).
         sources: what it held.
         rows: table -> rows read from it.
+        left_out: table -> of these, rows of forgotten people or of days that were purged.
         first_day, last_day: period of its rows, ISO; "" without dates.
         scope: what else tells whole exports of one period apart.
         guessed: parts of the request that nobody said.
@@ -51,6 +52,7 @@ class Entry:
     status: str = LOADED
     sources: tuple[str, ...] = ()
     rows: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
     first_day: str = ""
     last_day: str = ""
     scope: str = ""

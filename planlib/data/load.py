@@ -16,6 +16,7 @@ from planlib.core.results import write_whole
 from planlib.data import columns, forgotten, ids, jsonsplit, ledger, payload, sheet, store
 from planlib.data.engine import literal
 from planlib.data.fields import problem as value_problem
+from planlib.data.forgotten import Forgotten
 from planlib.data.ledger import ASIDE, COPY, LOADED, SUPERSEDED, Entry
 from planlib.data.merge import merge
 from planlib.data.schema import TABLES
@@ -178,7 +179,8 @@ def _load(
     returned = [dataclasses.replace(e, status=LOADED) for e in orphans]
     kept = [e for e in scan.kept if e not in orphans] + returned
     reading = [entry for entry in (*scan.new, *returned) if entry.status != COPY]
-    done = _read(raw, stage, reading, seen)
+    left_out = forgotten.read(root)
+    done = _read(raw, stage, reading, seen, left_out)
     entries = {entry.number: entry for entry in (*kept, *scan.new)} | done
     late = _supersede(entries)
     entries |= late
@@ -187,9 +189,9 @@ def _load(
     emptied |= _out_of_order(entries, done, emptied)
     again = [e for e in entries.values() if e.number not in done and e.status == LOADED and emptied & set(e.rows)]
     stage.only = frozenset(emptied)
-    _read(raw, stage, again, seen)
+    _read(raw, stage, again, seen, left_out)
     old = {name: path for name, path in tables.items() if name not in emptied}
-    made = merge(stage.db, root, stage.tables, old, entries.values(), emptied, forgotten.read(root))
+    made = merge(stage.db, root, stage.tables, old, entries.values(), emptied, left_out)
     listed = {name: entry for name, entry in manifest["tables"].items() if tables and name not in made}
     listed |= {name: entry for name, entry in made.items() if entry}
     _commit(root, manifest, listed, entries.values())
@@ -255,7 +257,9 @@ def _out_of_order(entries: Mapping[int, Entry], done: Mapping[int, Entry], empti
 # ---- reading files
 
 
-def _read(raw: Path, stage: Stage, entries: list[Entry], seen: Say) -> dict[int, Entry]:
+def _read(
+    raw: Path, stage: Stage, entries: list[Entry], seen: Say, left_out: Forgotten
+) -> dict[int, Entry]:
     """Stage files; return their entries with what came of each."""
     found: dict[int, _Found] = {}
     failed: dict[int, tuple[Problem, ...]] = {}
@@ -280,6 +284,10 @@ def _read(raw: Path, stage: Stage, entries: list[Entry], seen: Say) -> dict[int,
     for table, number, rows, first, last in stage.rows():
         if number in results:
             results[number] = _with_rows(results[number], table, rows, first, last)
+    for table, number, rows in stage.left_out(left_out):
+        if number in results:
+            entry = results[number]
+            results[number] = dataclasses.replace(entry, left_out={**entry.left_out, table: rows})
     for number, entry in results.items():
         source = next((SOURCES[name] for name in entry.sources if SOURCES[name].whole), None)
         if source is not None and entry.rows:
@@ -311,6 +319,7 @@ def _result(entry: Entry, found: _Found, problems: tuple[Problem, ...]) -> Entry
         guessed=tuple(found.guessed),
         problems=problems,
         rows={},
+        left_out={},
     )
 
 

@@ -36,6 +36,7 @@ class TableQuality:
         days_due, days_missing: days on which a row was due, and on which there is none; None for other tables.
         duplicates: rows that a file repeated or a later file replaced; rows made from other tables do not count.
             None for tables whose payloads complete each other, and for those that no file gives.
+        left_out: rows that files hold and tables do not: of forgotten people, or of days that were purged.
         empty_share: share of the values that may be empty and are; None without rows.
         completeness: share of due days that are there; None where no days are due.
         late_files, files: files pulled too late, and files in all.
@@ -49,6 +50,7 @@ class TableQuality:
     days_due: int | None
     days_missing: int | None
     duplicates: int | None
+    left_out: int
     empty_share: float | None
     completeness: float | None
     late_files: int
@@ -146,6 +148,8 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
     empty = 1 - sum(found[f"n_{name}"] for name in own) / values if values else None
     read = [entry for entry in entries if entry.status == LOADED and table.name in entry.rows]
     dated = [entry for entry in read if entry.last_day] if table.daily else []
+    told = sum(entry.rows[table.name] for entry in read)
+    left_out = sum(entry.left_out.get(table.name, 0) for entry in read)
     late = sum(_days_late(entry) > 0 for entry in dated)
     return TableQuality(
         table=table.name,
@@ -154,7 +158,8 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
         last_day=last,
         days_due=due,
         days_missing=None if due is None else due - found["days"],
-        duplicates=None if table.merged or not read else sum(e.rows[table.name] for e in read) - int(found["given"]),
+        duplicates=None if table.merged or not read else told - left_out - int(found["given"]),
+        left_out=left_out,
         empty_share=empty,
         completeness=found["days"] / due if due else None,
         late_files=late,

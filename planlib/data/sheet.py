@@ -37,6 +37,7 @@ class Header:
         width: how many cells it has.
         line: its line, counted from 1.
         labels: its cells as they stand.
+        rivals: heads that name one column, of which none wins.
     """
 
     source: str
@@ -44,6 +45,15 @@ class Header:
     width: int
     line: int
     labels: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A column that a head names; of several heads of one column the one of lower rank counts."""
+
+    column: str
+    rank: int
 
 
 def label(cell: object) -> str:
@@ -61,16 +71,32 @@ def recognise(cells: Sequence[object], line: int) -> Header | None:
     labels = [label(cell) for cell in cells]
     best: Header | None = None
     for name, words in _labels().items():
-        columns: dict[int, str] = {}
-        for index, text in enumerate(labels):
-            if text in words and words[text] not in columns.values():
-                columns[index] = words[text]
+        columns, rivals = _assign(labels, words)
         found = set(columns.values())
         enough = SOURCES[name].keys <= found and len(found) > len(SOURCES[name].keys & {"date"})
         if enough and (best is None or len(columns) > len(best.columns)):
             width = max(i for i, text in enumerate(labels) if text) + 1
-            best = Header(name, columns, width, line, tuple(labels[:width]))
+            best = Header(name, columns, width, line, tuple(labels[:width]), rivals)
     return best
+
+
+def _assign(labels: Sequence[str], words: Mapping[str, Word]) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Return position -> column, and the heads of a column that none of them wins.
+
+    An id wins over a name, a word over one of a later list. A head that stands twice is no rival of itself.
+    """
+    heads: dict[str, list[tuple[tuple[bool, int], int]]] = {}
+    for index, text in enumerate(labels):
+        if text in words:
+            heads.setdefault(words[text].column, []).append(((not text.endswith("id"), words[text].rank), index))
+    columns: dict[int, str] = {}
+    rivals: tuple[str, ...] = ()
+    for column, ranked in heads.items():
+        first = min(ranked)
+        columns[first[1]] = column
+        equals = tuple(dict.fromkeys(labels[i] for rank, i in ranked if rank == first[0]))
+        rivals = rivals or (equals if len(equals) > 1 else ())
+    return columns, rivals
 
 
 @cache
@@ -169,6 +195,8 @@ def find_header(
         if header is not None:
             if twice := _twice(header):
                 raise InputError(Problem("data_head_twice", file=shown, field=twice, line=line))
+            if header.rivals:
+                raise InputError(Problem("data_head_rivals", file=shown, field=", ".join(header.rivals), line=line))
             return count - 1, header
         likely = likely or _like_labels(cells)
         if count > HEADER_ROWS:
@@ -316,12 +344,22 @@ def fen(text: str | None) -> int:
 
 
 @cache
-def _labels() -> dict[str, dict[str, str]]:
-    """Return, for every sheet, label -> column."""
+def _labels() -> dict[str, dict[str, Word]]:
+    """Return, for every sheet, label -> column and rank."""
     return {
-        name: {label(word): column for column, words in columns.items() for word in words}
+        name: {label(word): Word(column, rank) for column, words in columns.items() for word, rank in _ranked(words)}
         for name, columns in yaml_of("headers").items()
     }
+
+
+def labels(source: str) -> dict[str, str]:
+    """Return the heads of a sheet, label -> column."""
+    return {text: word.column for text, word in _labels().get(source, {}).items()}
+
+
+def _ranked(words: Sequence[str | Sequence[str]]) -> Iterator[tuple[str, int]]:
+    for rank, some in enumerate(words):
+        yield from ((word, rank) for word in some) if isinstance(some, list) else [(some, 0)]
 
 
 @cache

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from planlib.data.columns import Batch
+    from planlib.data.forgotten import Forgotten
 
 FLUSH_BYTES = 64 * 2**20
 MAX_FLAWS = 20
@@ -181,6 +182,13 @@ class Stage:
             day = f'CAST("{TABLES[table].day}" AS DATE)' if TABLES[table].day else "CAST(NULL AS DATE)"
             sql = f"SELECT file_no, COUNT(*), MIN({day}), MAX({day}) FROM s_{table} GROUP BY file_no ORDER BY file_no"
             yield from ((table, *row) for row in self.db.execute(sql).fetchall())
+
+    def left_out(self, forgotten: Forgotten) -> Iterator[tuple[str, int, int]]:
+        """Yield table, file number and how many staged rows are kept out of the tables."""
+        for table in sorted(self._made):
+            if condition := forgotten.conditions(table):
+                sql = f"SELECT file_no, COUNT(*) FROM s_{table} WHERE {condition} GROUP BY file_no ORDER BY file_no"
+                yield from ((table, *row) for row in self.db.execute(sql).fetchall())
 
     def scope(self, table: str, column: str, number: int) -> str:
         """Return the values of a column that a file has rows of, as one text."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from planlib.core.intervals import wilson
 from planlib.data.engine import Engine
+from planlib.data.erase import forget, purge
 from planlib.data.ids import hashed, salt
 from planlib.data.load import load
 from planlib.data.quality import assess, incomplete
@@ -62,6 +63,32 @@ def test_late_files(faulty):
 def test_duplicates_and_rows(faulty):
     orders = table(faulty, "orders")
     assert (orders.rows, orders.duplicates) == (1, 1)
+
+
+def test_rows_of_the_forgotten_are_kept_out_and_are_no_duplicates(tmp_path):
+    put(tmp_path, "o1.json", order("1", person="A"))
+    put(tmp_path, "o2.json", order("2", person="B"))
+    load(tmp_path)
+    forget(tmp_path, "oOpenA")
+    put(tmp_path, "o3.json", order("3", person="A"))  # a later pull has the person again
+    put(tmp_path, "o4.json", order("2", person="B", fen=500))
+    for _ in range(2):  # the second time from the ledger
+        load(tmp_path)
+        orders = table(assess(tmp_path), "orders")
+        assert (orders.rows, orders.duplicates, orders.left_out) == (1, 1, 1)
+    with Engine(tmp_path) as engine:
+        assert [row["order_id"] for row in engine.query("SELECT order_id FROM orders").rows()] == ["2"]
+
+
+def test_purged_days_are_kept_out_and_are_no_duplicates(tmp_path):
+    put(tmp_path, "o1.json", order("1"))
+    load(tmp_path)
+    purge(tmp_path, dt.date(2026, 12, 1))
+    put(tmp_path, "o2.json", order("2"))
+    put(tmp_path, "o3.json", order("3", at=1796140800 + 86400))
+    load(tmp_path)
+    orders = table(assess(tmp_path), "orders")
+    assert (orders.rows, orders.duplicates, orders.left_out) == (1, 0, 1)
 
 
 def test_rows_made_from_other_tables_are_no_duplicates(tmp_path):
