@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 from planlib.core.metrics import catalogue
 from planlib.core.words import LOCALES, words
 from planlib.plan.load import Plan, leaves
-from planlib.plan.model import Bilingual, Quantity, Response, Retention, Rule, Sourced, Statement
+from planlib.plan.model import Bilingual, Quantity, Response, Retention, Rule, ScheduleRisk, Sourced, Statement
 
 GROUPED_FROM = 3  # rows of one kind from which on they share one row
 
@@ -41,12 +42,15 @@ _UNITS = {
     "experiments[].effect_sd": "ratio",
     "experiments[].gmv_share": "ratio",
     "experiments[].cost": "CNY",
+    "schedule.tasks[].shorter.cost_per_day": "CNY",
+    "schedule.risks[].mitigated.cost": "CNY",
     "team.roles.*.cost_per_year": "CNY",
 }
 _PERIODS = {
     "channels[].intake": "month",
     "channels[].response": "month",
     "experiments[].traffic_per_week": "week",
+    "schedule.tasks[].shorter.cost_per_day": "day",
     "team.roles.*.cost_per_year": "year",
 }
 _IN_GROUPS = ("channels[].response", "channels[].cac", "experiments[].", "team.roles.*.")
@@ -139,6 +143,8 @@ def _figures(kind: str, leaf: Sourced) -> tuple[float | None, float | None, floa
     if isinstance(leaf, Quantity):
         low, high = leaf.span or (None, None)
         return leaf.central, low, high, leaf.unit or (catalogue()[leaf.metric].unit if leaf.metric else unit)
+    if isinstance(leaf, ScheduleRisk):
+        return leaf.chance, None, None, "probability"
     if isinstance(leaf, Response):
         return leaf.ceiling, None, None, unit
     if isinstance(leaf, Retention):
@@ -171,11 +177,11 @@ def _label(plan: Plan, path: str, kind: str, leaf: Sourced, locale: str) -> str:
 
 
 def _named(plan: Plan, path: str, locale: str) -> str:
-    """Return the name of the channel, experiment, role or ladder whose figure this is, or ""."""
-    row = re.match(r"(channels|experiments)\[(\d+)\]", path)
+    """Return the name of the channel, experiment, task, risk, role or ladder whose figure this is, or ""."""
+    row = re.match(r"(channels|experiments|schedule\.tasks|schedule\.risks)\[(\d+)\]", path)
     if row:
-        item = getattr(plan, row[1])[int(row[2])]
-        return words(locale).pick((item.name if row[1] == "channels" else item.question).model_dump())
+        item = attrgetter(row[1])(plan)[int(row[2])]
+        return words(locale).pick((item.question if row[1] == "experiments" else item.name).model_dump())
     if path.startswith("ladders."):
         of = path.removeprefix("ladders.")
         return words(locale).metric(next((t.metric for t in plan.targets if t.id == of), of))
