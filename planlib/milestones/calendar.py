@@ -257,6 +257,35 @@ def _month_starts(first: date, last: date) -> tuple[date, ...]:
     return tuple(date(m // 12, m % 12 + 1, 1) for m in months)
 
 
+def under_way(spans: Sequence[tuple[date, date]], periods: Sequence[tuple[date, date]]) -> np.ndarray:
+    """Return which spans reach into which periods.
+
+    Args:
+        spans: (N,) first and last day of each.
+        periods: (T,) first and last day of each, e.g. months.
+
+    Returns:
+        (N, T) True where a span and a period share a day.
+
+    >>> under_way([(date(2026, 1, 30), date(2026, 2, 2))], [(date(2026, 1, 1), date(2026, 1, 31))]).tolist()
+    [[True]]
+    """
+    first, last = (np.array([span[k] for span in spans], dtype="datetime64[D]")[:, None] for k in (0, 1))
+    begin, end = (np.array([period[k] for period in periods], dtype="datetime64[D]")[None, :] for k in (0, 1))
+    return (first <= end) & (last >= begin)
+
+
+def slack_workdays(due: date, finish: date, calendar: WorkCalendar) -> int:
+    """Return the working days that are left between a finish and its due day; negative = so many days late.
+
+    >>> slack_workdays(date(2026, 2, 13), date(2026, 2, 25), WorkCalendar())
+    -3
+    """
+    if finish <= due:
+        return calendar.between(finish + timedelta(days=1), due) if finish < due else 0
+    return -calendar.between(due + timedelta(days=1), finish)
+
+
 def stage_finish(durations_months: Sequence[float]) -> float:
     """Return the month in which stages that follow one another finish.
 

@@ -8,8 +8,8 @@ done. Conventions of the passes as in `planlib.milestones.network`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -213,6 +213,22 @@ class DatedNetwork:
             floats = (float(found.total_float[k]), float(found.free_float[k]))
             rows.append(Dates(row.id, begin, finish, late, last, *floats, self._binding(k, whole, found)))
         return tuple(rows)
+
+    def calendar_of(self, task: str) -> WorkCalendar:
+        """Return the working days of a task."""
+        return self._rows[self._place[task]].calendar or self._calendar
+
+    def held(self, work: Mapping[str, float]) -> DatedNetwork:
+        """Return the network in which tasks begin no sooner than so many working days of the schedule are over.
+
+        Args:
+            work: {task: working days, >= 0}; tasks left out are not held.
+        """
+        rows = []
+        for row in self._rows:
+            day = self._calendar.add(self._calendar.on_or_after(self.first_day), int(work.get(row.id, 0)))
+            rows.append(replace(row, not_before=max(day, row.not_before or day)) if work.get(row.id, 0) > 0 else row)
+        return DatedNetwork(rows, self.first_day, self._calendar)
 
     def day(self, time: float) -> date:
         """Return the day on whose evening, or during which, a time lies: the day of a finish."""

@@ -32,6 +32,23 @@ class PlannedStage:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedTie:
+    """Something an item waits for.
+
+    Args:
+        before: id of a task, a milestone or a gate.
+        kind: FS, SS, FF or SF.
+        lag_days: between the two ends.
+        elapsed: the lag counts days of the calendar, else working days.
+    """
+
+    before: str
+    kind: str = "FS"
+    lag_days: float = 0.0
+    elapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedItem:
     """A task, a milestone or a gate.
 
@@ -41,8 +58,9 @@ class PlannedItem:
         name: in both languages.
         department: id; "" for gates.
         days: working days at best, most likely and at worst; 0 for milestones and gates.
-        after: {id of what comes before: working days between}.
+        ties: what it waits for.
         not_before: first day on which it may begin.
+        deadline: last day on which it may end.
         due_month: plan month at whose end it is due.
         goal: it is the day on which one of the plan's goals is due.
         source: section; "" for gates.
@@ -53,8 +71,9 @@ class PlannedItem:
     name: Mapping[str, str]
     department: str
     days: tuple[float, float, float]
-    after: Mapping[str, float]
+    ties: tuple[PlannedTie, ...]
     not_before: dt.date | None
+    deadline: dt.date | None
     due_month: int | None
     goal: bool
     source: str
@@ -104,16 +123,19 @@ def _stages(schedule: model.Schedule) -> tuple[PlannedStage, ...]:
 
 
 def _task(task: model.Task) -> PlannedItem:
-    first = dt.date.fromisoformat(task.not_before) if task.not_before else None
-    name, after = task.name.model_dump(), dict.fromkeys(task.after, 0.0)
-    return PlannedItem(task.id, "task", name, task.department, task.days, after, first, None, False, task.source)
+    first, last = (dt.date.fromisoformat(day) if day else None for day in (task.not_before, task.deadline))
+    ties = (
+        *(PlannedTie(name) for name in task.after),
+        *(PlannedTie(row.task, row.kind, row.lag_days, row.elapsed) for row in task.links),
+    )
+    name = task.name.model_dump()
+    return PlannedItem(task.id, "task", name, task.department, task.days, ties, first, last, None, False, task.source)
 
 
 def _gate(gate: model.Gate) -> PlannedItem:
     name = gate.name.model_dump() if gate.name else {"zh": gate.id.upper(), "en": gate.id.upper()}
-    return PlannedItem(
-        gate.id, "gate", name, "", _NO_DAYS, dict.fromkeys(gate.after, 0.0), None, gate.due_month, False, ""
-    )
+    ties = tuple(map(PlannedTie, gate.after))
+    return PlannedItem(gate.id, "gate", name, "", _NO_DAYS, ties, None, None, gate.due_month, False, "")
 
 
 def _milestones(schedule: model.Schedule) -> tuple[PlannedItem, ...]:
@@ -124,8 +146,9 @@ def _milestones(schedule: model.Schedule) -> tuple[PlannedItem, ...]:
             name=row.name.model_dump(),
             department=row.department,
             days=_NO_DAYS,
-            after=_enablers(row, schedule),
+            ties=tuple(PlannedTie(name, lag_days=lag) for name, lag in _enablers(row, schedule).items()),
             not_before=None,
+            deadline=None,
             due_month=row.by_month,
             goal=row.deadline_of is not None,
             source=row.source,
@@ -156,7 +179,8 @@ def _enablers(milestone: model.Milestone, schedule: model.Schedule) -> dict[str,
 
 def _before(name: str, schedule: model.Schedule) -> set[str]:
     """Ids of everything that an item waits for, however far back."""
-    after = {row.id: row.after for row in (*schedule.tasks, *schedule.gates)}
+    after = {row.id: row.after for row in schedule.gates}
+    after |= {row.id: (*row.after, *(link.task for link in row.links)) for row in schedule.tasks}
     found: set[str] = set()
     waiting = [name]
     while waiting:

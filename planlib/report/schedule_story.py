@@ -1,0 +1,188 @@
+"""What notebook 50 says about chance, people and gates: rows of its tables, pages of the deck."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+LOCALES = ("zh", "en")
+SURE = 0.8
+_SECTION = "milestones.section"
+_NOBODY = {"zh": "", "en": ""}
+
+
+def both(column: str, text: Mapping[str, str]) -> dict[str, str]:
+    """Return the two columns of a bilingual cell."""
+    return {f"{column}_{locale}": text[locale] for locale in LOCALES}
+
+
+def ends(interval: Any) -> tuple[float, float, float]:
+    """Return low, high and level of an interval, as `book.metric` takes it."""
+    return float(interval.low), float(interval.high), float(interval.level)
+
+
+def frame(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> Any:
+    """Return the table of some rows, with all columns of `units` even when there are none."""
+    import pandas as pd
+
+    bilingual = [name for name, unit in units.items() if unit == "bilingual"]
+    columns = [f"{name}_{locale}" for name in bilingual for locale in LOCALES]
+    return pd.DataFrame(rows, columns=[*columns, *(name for name in units if name not in bilingual)])
+
+
+def chance_rows(schedule: Any, simulated: Any, names: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Return a row for each date that something decides: due, day of even and of four-in-five chance, its chance."""
+    rows = []
+    for key, month in sorted(schedule.due.items(), key=lambda pair: pair[1].month):
+        if key not in schedule.linked:
+            continue
+        due = schedule.network.evening(month.last_workday)
+        chance = simulated.chance_by(due, key)
+        half, sure = simulated.quantiles(key, p=(0.5, SURE)).values()
+        rows.append(
+            both("item", names[key])
+            | {
+                "last": month.last_workday.isoformat(),
+                "half": schedule.network.day(half).isoformat(),
+                "sure": schedule.network.day(sure).isoformat(),
+                "buffer": float(np.ceil(sure) - due),
+                "chance": chance.share,
+                "chance_low": chance.interval.low,
+                "chance_high": chance.interval.high,
+            }
+        )
+    return rows
+
+
+def gate_rows(
+    schedule: Any, simulated: Any, gates: Sequence[Any], said: Mapping[str, Mapping[str, Mapping[str, str]]],
+    owners: Mapping[str, Mapping[str, str]], moved: Mapping[str, tuple[int, int]],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a row for each gate.
+
+    Args:
+        gates: of the plan.
+        said: {gate: {"entry", "pass": in words}}.
+        owners: {id: name} of roles and departments.
+        moved: {gate: (what a failure moves, working days that the last task loses)}.
+    """
+    rows = []
+    items = {item.id: item for item in schedule.items}
+    for gate in sorted(gates, key=lambda gate: gate.due_month):
+        due = schedule.due[gate.id].last_workday
+        linked = gate.id in schedule.linked
+        chance = simulated.chance_by(schedule.network.evening(due), gate.id).share if linked else np.nan
+        count, days = moved.get(gate.id, (np.nan, np.nan))
+        rows.append(
+            both("gate", items[gate.id].name)
+            | both("owner", owners.get(gate.owner, _NOBODY))
+            | both("entry", said[gate.id]["entry"])
+            | both("pass", said[gate.id]["pass"])
+            | {"last": due.isoformat(), "chance": chance, "moved": float(count), "lost": float(days)}
+        )
+    return rows
+
+
+def gates_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record the page of the gates, the least likely one in its title."""
+    judged = [row for row in rows if np.isfinite(row["chance"])]
+    columns = [
+        {"name": "gate", "head": "milestones.head.gate", "weight": 1.6},
+        {"name": "last", "head": "milestones.head.last_due"},
+        {"name": "pass", "head": "milestones.head.pass", "weight": 4.0},
+        {"name": "chance", "head": "milestones.head.chance", "strong": True},
+        {"name": "moved", "head": "milestones.head.moved"},
+        {"name": "lost", "head": "milestones.head.lost"},
+    ]
+    book.metric("gates_n", len(rows), "count", method="count")
+    values: dict[str, Any] = {"n": "gates_n"}
+    key = "gates_unknown"
+    if judged:
+        unlikely = sum(row["chance"] < 0.5 for row in judged)
+        book.metric("gates_unlikely", unlikely, "count", method="monte_carlo")
+        key = "gates" if unlikely else "gates_kept"
+        values |= {"unlikely": "gates_unlikely"} if unlikely else {}
+    book.page(
+        "gates", layout="table", section=_SECTION, title=book.text(f"milestones.page.{key}", **values),
+        subtitle=book.text("milestones.page.gates_subtitle"), table={"id": "gates", "columns": columns},
+        reading=book.text("milestones.page.gates_reading"), source=book.text("milestones.source"),
+    )  # fmt: skip
+
+
+def finish_page(book: Any, simulated: Any, network: Any, due: dt.date | None) -> dict[str, Any]:
+    """Record figures and page of the finish; return the values of its sentences."""
+    low, half, sure, high = simulated.quantiles(p=(0.1, 0.5, SURE, 0.9)).values()
+    book.metric("finish_spread", float(np.ceil((high - low) / 2)), "days", method="monte_carlo", n=simulated.n)
+    values: dict[str, Any] = {
+        "half": {"date": network.day(half).isoformat()}, "sure": {"date": network.day(sure).isoformat()},
+        "spread": "finish_spread",
+    }  # fmt: skip
+    book.metric("draws", simulated.n, "count", method="choice")
+    key = "finish_plain"
+    if due is not None:
+        found = simulated.chance_by(network.evening(due))
+        book.metric(
+            "finish_chance",
+            found.share,
+            "probability",
+            method="monte_carlo",
+            interval=ends(found.interval),
+            n=found.n,
+        )
+        key = "finish"
+        values |= {"due": {"date": due.isoformat()}, "chance": "finish_chance"}
+    titled = {name: value for name, value in values.items() if name != "sure"}
+    book.page(
+        "finish", layout="chart", section=_SECTION, title=book.text(f"milestones.page.{key}", **titled),
+        subtitle=book.text("milestones.page.finish_subtitle", n="draws"), chart="finish",
+        reading=book.text("milestones.page.finish_reading", sure=values["sure"]),
+        source=book.text("milestones.source"),
+    )  # fmt: skip
+    return values
+
+
+def swing_rows(simulated: Any, names: Mapping[str, Mapping[str, str]], most: int) -> list[dict[str, Any]]:
+    """Return the widest swings of the finish, in calendar days against its mean."""
+    mean = float(simulated.end.mean())
+    rows = []
+    for swing in simulated.tornado()[:most]:
+        if swing.low is None or swing.high is None or abs(swing.width) < 0.5:
+            continue
+        rows.append(
+            both("item", names[swing.item])
+            | {
+                "risk": "yes" if swing.item in simulated.struck else "no",
+                "low": swing.low - mean, "high": swing.high - mean,
+                "low_se": swing.low_se, "high_se": swing.high_se,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def load_share(
+    spans: Mapping[str, tuple[dt.date, dt.date]], worked: Mapping[str, Sequence[dt.date]],
+    demand: Mapping[str, Mapping[str, int]], capacity: Mapping[str, int], months: Sequence[Any],
+) -> np.ndarray:  # fmt: skip
+    """Return (R, T) person-days asked for over person-days there, by role and month.
+
+    Args:
+        spans: {task: first and last day}.
+        worked: {task: its working days in the span}.
+        demand: {task: {role: people}}.
+        capacity: {role: people}; the order of the rows.
+        months: of the plan, with their working days.
+    """
+    found = np.zeros((len(capacity), len(months)))
+    roles = list(capacity)
+    for task in spans:
+        for role, people in demand.get(task, {}).items():
+            if role not in capacity:
+                continue
+            for t, month in enumerate(months):
+                days = sum(month.first <= day <= month.last for day in worked[task])
+                found[roles.index(role), t] += people * days
+    there = np.array([[capacity[role] * max(month.workdays, 1) for month in months] for role in roles])
+    return found / np.maximum(there, 1e-9) if roles else found

@@ -1,0 +1,351 @@
+"""The schedule of a plan as the milestone rooms calculate with it: network, dates due, people, risks, events.
+
+What stands between the plan file and `planlib.milestones`; the milestone notebook, `planlib progress` and the files for
+other programs all take their dates from here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planlib.core.draws import Distribution
+from planlib.core.words import LOCALES, words
+from planlib.milestones.calendar import PlanMonth, plan_month
+from planlib.milestones.dated import DatedNetwork, DatedTask, Dates, Tie, frozen_calendar
+from planlib.milestones.network import Link, Network, crash
+from planlib.milestones.simulation import Group, Mitigation, Risk
+from planlib.milestones.workdays import WorkCalendar
+from planlib.plan import model
+from planlib.plan.load import Plan
+from planlib.plan.schedule_inputs import PlannedItem, ScheduleInputs, schedule_inputs
+
+_CHANGES = ("relative_change", "points")
+SIGNS = {"equals": "=", "at_least": "≥", "at_most": "≤", "above": ">", "below": "<"}
+_LIKELY = 1
+_YEARS = 6  # years after the first in which calendars of their own and freezes are laid out
+
+
+@dataclass(frozen=True, eq=False)
+class Scheduled:
+    """A plan's schedule.
+
+    Attributes:
+        inputs: stages and items as the plan states them.
+        items: tasks, then gates, then milestones; the order of every array (N,).
+        network: of the items, on the plan's calendars.
+        calendar: working days of the plan.
+        days: (N, 3) working days at best, most likely and at worst.
+        due: {id: month at whose end it is due}.
+        linked: ids that something decides: tasks, and dates that wait for something.
+    """
+
+    inputs: ScheduleInputs
+    items: tuple[PlannedItem, ...]
+    network: DatedNetwork
+    calendar: WorkCalendar
+    days: np.ndarray
+    due: Mapping[str, PlanMonth]
+    linked: frozenset[str]
+
+    def dates(self, case: int = _LIKELY, days: object = None) -> dict[str, Dates]:
+        """Return {id: dates} with every duration at best (0), most likely (1) or at worst (2), or with given ones."""
+        found = self.network.dates(self.days[:, case] if days is None else days)
+        return {row.id: row for row in found}
+
+
+def scheduled(plan: Plan) -> Scheduled:
+    """Return the schedule of a plan that states at least one task, gate or milestone."""
+    inputs = schedule_inputs(plan)
+    calendar = WorkCalendar(inputs.days_off)
+    items = inputs.items
+    due = {item.id: plan_month(plan.start, item.due_month, calendar) for item in items if item.due_month}
+    linked = frozenset(item.id for item in items if item.kind == "task" or item.ties)
+    first_day = dt.date.fromisoformat(f"{plan.start}-01")
+    own = _calendars(plan.schedule, calendar, first_day)
+    tasks = [
+        DatedTask(
+            item.id,
+            tuple(Tie(tie.before, tie.kind, tie.lag_days, tie.elapsed) for tie in item.ties),
+            item.not_before if item.id in linked else due[item.id].last_workday if item.id in due else None,
+            own.get(item.id),
+        )
+        for item in items
+    ]
+    days = np.array([item.days for item in items], dtype=float).reshape(-1, 3)
+    return Scheduled(inputs, items, DatedNetwork(tasks, first_day, calendar), calendar, days, due, linked)
+
+
+def _calendars(schedule: model.Schedule, public: WorkCalendar, first_day: dt.date) -> dict[str, WorkCalendar]:
+    """Return {task: its calendar} of the tasks that do not simply work on the public one."""
+    bases = {key: _base(row, public, first_day) for key, row in schedule.calendars.items()}
+    found: dict[str, WorkCalendar] = {}
+    made: dict[tuple, WorkCalendar] = {}
+    for task in schedule.tasks:
+        stops = tuple(row.id for row in schedule.freezes if {task.id, task.department}.intersection(row.stops))
+        if task.calendar is None and not stops:
+            continue
+        key = (task.calendar, stops)
+        if key not in made:
+            spans = [span for row in schedule.freezes if row.id in stops for span in _spans(row, first_day.year)]
+            made[key] = frozen_calendar(bases.get(task.calendar, public), spans)
+        found[task.id] = made[key]
+    return found
+
+
+def _base(row: model.DayCalendar, public: WorkCalendar, first_day: dt.date) -> WorkCalendar:
+    own = {dt.date.fromisoformat(day): worked for day, worked in row.days_off.items()}
+    if row.base == "CN":
+        return WorkCalendar(dict(public.overrides) | own, public.confirmed_years)
+    last = dt.date(first_day.year + _YEARS, 12, 31)
+    days = [first_day + dt.timedelta(days=k) for k in range((last - first_day).days + 1)]
+    every = {day: row.base == "every_day" or day.weekday() < 5 for day in days}
+    return WorkCalendar(every | own, frozenset(range(first_day.year, last.year + 1)))
+
+
+def _spans(freeze: model.Freeze, first_year: int) -> Iterable[tuple[dt.date, dt.date]]:
+    """Yield the freeze's days in every year of the schedule; one that ends before it begins ends a year later."""
+    for year in range(first_year - 1, first_year + _YEARS):
+        first, last = (dt.date.fromisoformat(f"{year}-{day}") for day in (freeze.first, freeze.last))
+        yield first, last if last >= first else dt.date.fromisoformat(f"{year + 1}-{freeze.last}")
+
+
+def worked_days(schedule: Scheduled, task: str, dates: Dates) -> list[dt.date]:
+    """Return the days from start to finish on which a task is worked on: those of its own calendar."""
+    worked = schedule.network.calendar_of(task).mask(dates.start, dates.finish)
+    return [dates.start + dt.timedelta(days=k) for k in np.flatnonzero(worked).tolist()]
+
+
+def freezes(plan: Plan, last: dt.date) -> tuple[tuple[model.Freeze, dt.date, dt.date], ...]:
+    """Return the freezes with their first and last day, from the plan's start to a day."""
+    first_day = dt.date.fromisoformat(f"{plan.start}-01")
+    rows = ((row, *span) for row in plan.schedule.freezes for span in _spans(row, first_day.year))
+    return tuple(sorted((r for r in rows if r[2] >= first_day and r[1] <= last), key=lambda r: r[1]))
+
+
+def durations(schedule: Scheduled) -> dict[str, Distribution]:
+    """Return {id: distribution of its working days}: Beta-PERT of the three estimates; none for dates."""
+    return {
+        item.id: Distribution("pert", low=low, mode=mode, high=high) if high > low else Distribution("fixed", mean=mode)
+        for item, (low, mode, high) in zip(schedule.items, schedule.days.tolist(), strict=True)
+    }
+
+
+def groups(plan: Plan) -> tuple[Group, ...]:
+    """Return the tasks of each department as correlated as the plan says; () when it says nothing."""
+    together = plan.schedule.together
+    if together is None:
+        return ()
+    lanes: dict[str, list[str]] = {}
+    for task in plan.schedule.tasks:
+        if task.days[0] < task.days[2]:
+            lanes.setdefault(task.department, []).append(task.id)
+    return tuple(Group(tuple(tasks), together.central) for tasks in lanes.values() if len(tasks) > 1)
+
+
+def risks(plan: Plan) -> tuple[Risk, ...]:
+    """Return the plan's schedule risks; a department stands for all its tasks."""
+    found = []
+    for row in plan.schedule.risks:
+        hit = [task.id for task in plan.schedule.tasks if {task.id, task.department}.intersection(row.tasks)]
+        effect = "days" if row.days is not None else "factor"
+        then = row.mitigated
+        mitigation = None
+        if then is not None:
+            mitigation = Mitigation(then.chance, _impact(getattr(then, effect)), then.cost.central)
+        found.append(Risk(row.id, row.chance, _impact(getattr(row, effect)), tuple(hit), effect, mitigation))
+    return tuple(found)
+
+
+def _impact(three: tuple[float, float, float]) -> Distribution:
+    low, mode, high = three
+    return Distribution("pert", low=low, mode=mode, high=high) if high > low else Distribution("fixed", mean=mode)
+
+
+def plain_network(schedule: Scheduled) -> Network:
+    """Return the items in working days from the first on, for crashing and levelling: one calendar, whole lags.
+
+    A lag in days of the calendar counts as the working days in it, five of seven.
+    """
+    first = schedule.network.first_day
+    floors = {}
+    for item in schedule.items:
+        day = item.not_before
+        if item.id not in schedule.linked and item.id in schedule.due:
+            day = schedule.due[item.id].last_workday
+        if day is not None and day > first:
+            floors[item.id] = float(schedule.calendar.between(first, day) - (1 if item.days[_LIKELY] else 0))
+    ties = [
+        Link(tie.before, item.id, tie.kind, float(round(tie.lag_days * (5 / 7 if tie.elapsed else 1))))
+        for item in schedule.items
+        for tie in item.ties
+    ]
+    return Network([item.id for item in schedule.items], ties, not_before=floors)
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtTime:
+    """The cheapest crashing towards a due day.
+
+    Attributes:
+        extra_cost_cny: in total.
+        saved: {task: (working days taken off, CNY for each)}.
+        end: last day then, on the plan's calendars.
+        meets: the due day is met; if not, everything that money can do is done.
+    """
+
+    extra_cost_cny: float
+    saved: Mapping[str, tuple[float, float]]
+    end: dt.date
+    meets: bool
+
+
+def cheapest_crash(plan: Plan, schedule: Scheduled, due: dt.date) -> BoughtTime:
+    """Return the least extra cost at which all tasks end by a day, or what money can do at most."""
+    normal = np.ceil(schedule.days[:, _LIKELY])
+    shortest, cost = normal.copy(), np.zeros(len(normal))
+    place = {item.id: k for k, item in enumerate(schedule.items)}
+    for task in plan.schedule.tasks:
+        if task.shorter:
+            shortest[place[task.id]] = min(np.ceil(task.shorter.days), normal[place[task.id]])
+            cost[place[task.id]] = task.shorter.cost_per_day.central
+    network = plain_network(schedule)
+    tasks = np.array([item.kind == "task" for item in schedule.items])
+    asked = float(schedule.calendar.between(schedule.network.first_day, due))
+    # dates that a document states are no work: only what tasks lead to has to end by the day
+    least = float(network.passes(shortest).early_finish[tasks].max())
+    floor = float(network.passes(shortest).end)
+    found = crash(network, normal, shortest, cost, max(asked, least, floor))
+    days = normal.copy()
+    for name, saved in found.saved.items():
+        days[place[name]] -= saved
+    days = np.ceil(days - 1e-9)
+    dates = schedule.dates(days=days)
+    end = max(dates[item.id].finish for item in schedule.items if item.kind == "task")
+    saved = {name: (float(days_off), float(cost[place[name]])) for name, days_off in found.saved.items()}
+    return BoughtTime(found.extra_cost, saved, end, end <= due)
+
+
+def held_to(schedule: Scheduled, start: Mapping[str, int]) -> dict[str, Dates]:
+    """Return {id: dates} when no task begins before its levelled start, in working days from the first on."""
+    work = {item.id for item in schedule.items if item.days[_LIKELY] > 0}
+    network = schedule.network.held({name: float(day) for name, day in start.items() if name in work})
+    return {row.id: row for row in network.dates(schedule.days[:, _LIKELY])}
+
+
+def failed_gate(schedule: Scheduled, gate: str, recheck_days: float) -> tuple[int, int]:
+    """Return what moves when a gate is passed so many working days later: (items after it, working days lost at the
+    end of the last task)."""
+    before = schedule.dates()
+    days = schedule.days[:, _LIKELY].copy()
+    days[schedule.network.tasks.index(gate)] = recheck_days
+    after = schedule.dates(days=days)
+    moved = [name for name in before if name != gate and after[name].finish > before[name].finish]
+    ends = [
+        max(found[item.id].finish for item in schedule.items if item.kind == "task") for found in (before, after)
+    ]
+    return len(moved), schedule.calendar.between(ends[0], ends[1], inclusive=False)
+
+
+def demand(plan: Plan) -> dict[str, dict[str, int]]:
+    """Return {task: {role: whole people}}; a part of a person takes the whole one on the day."""
+    return {
+        task.id: {role: int(np.ceil(people)) for role, people in task.roles.items()}
+        for task in plan.schedule.tasks
+        if task.roles
+    }
+
+
+def capacity(plan: Plan, *, most: bool = True) -> dict[str, int]:
+    """Return {role: people} of the roles whose number the plan states: the most of each range, or the fewest."""
+    found = {}
+    for key, role in plan.team.roles.items():
+        if role.people is not None:
+            pair = role.people if isinstance(role.people, tuple) else (role.people, role.people)
+            found[key] = int(pair[1 if most else 0])
+    return found
+
+
+def conditions(plan: Plan, gate: model.Gate, rungs: Mapping[str, float]) -> dict[str, dict[str, str]]:
+    """Return {"entry", "pass": {language: what has to hold, in words}}.
+
+    Args:
+        gate: of the plan.
+        rungs: {metric: level of its ladder in the gate's month}.
+    """
+    found = {}
+    for name, targets in (("entry", gate.entry), ("pass", gate.conditions)):
+        found[name] = {}
+        for locale in LOCALES:
+            said = [_condition(target, locale) for target in targets]
+            if name == "pass":
+                w = words(locale)
+                said += [f"{w.metric(m)} ≥ {w.number(v, _unit(m))}" for m, v in rungs.items()]
+            found[name][locale] = "；".join(said) if locale == "zh" else "; ".join(said)
+    return found
+
+
+def _unit(metric: str) -> str:
+    from planlib.core.metrics import catalogue
+
+    return catalogue()[metric].unit
+
+
+def _condition(target: model.Target, locale: str) -> str:
+    w = words(locale)
+    name, unit = w.metric(target.metric), target.unit or _unit(target.metric)
+    signed = unit in _CHANGES
+    if target.between is not None:
+        low, high = (w.number(end, unit, signed=signed) for end in target.between)
+        return f"{name} {low}–{high}"
+    for field, sign in SIGNS.items():
+        value = getattr(target, field)
+        if value is not None:
+            return f"{name} {sign} {w.number(value, unit, signed=signed)}"
+    return w.pick(target.name.model_dump()) if target.name else name
+
+
+def rungs(plan: Plan) -> dict[str, dict[int, float]]:
+    """Return {metric: {month: planned level}} of the metrics that gates hold against their ladder."""
+    asked = {metric for gate in plan.schedule.gates for metric in gate.ladder}
+    if not asked:
+        return {}
+    from planlib.funnel.ladder import flow_ladder, ladder
+    from planlib.plan.ladders import ladders
+
+    found: dict[str, dict[int, float]] = {}
+    for row in ladders(plan, ladder, flow_ladder):
+        if row.metric in asked and row.metric not in found and not row.totals:
+            found[row.metric] = {rung.month: rung.value for rung in row.rungs}
+    return found
+
+
+def occurrences(plan: Plan, calendar: WorkCalendar, months: int) -> tuple[tuple[dt.date, Any], ...]:
+    """Return the days of reviews and drills over the plan's first months, in order: (day, row of the plan).
+
+    Each falls on the last working day of its week, month, quarter, half-year or year of the plan.
+    """
+    first = dt.date.fromisoformat(f"{plan.start}-01")
+    ends = [plan_month(plan.start, month, calendar) for month in range(1, months + 1)]
+    steps = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
+    found = []
+    for row in plan.schedule.recurring:
+        if row.from_month > months:
+            continue
+        if row.every == "week":
+            found += [(day, row) for day in _week_ends(ends[row.from_month - 1].first, ends[-1].last, calendar)]
+        else:
+            step = steps[row.every]
+            found += [(end.last_workday, row) for end in ends if end.month >= row.from_month and end.month % step == 0]
+    return tuple(sorted((pair for pair in found if pair[0] >= first), key=lambda pair: (pair[0], pair[1].id)))
+
+
+def _week_ends(first: dt.date, last: dt.date, calendar: WorkCalendar) -> list[dt.date]:
+    worked = calendar.mask(first, last)
+    days = [first + dt.timedelta(days=k) for k in np.flatnonzero(worked).tolist()]
+    weeks = {day.isocalendar()[:2]: day for day in days}  # the last day of each week wins
+    return list(weeks.values())
