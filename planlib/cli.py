@@ -182,6 +182,45 @@ def excel(plan: PlanFile, locale: Locale = None, out: Out = "outputs") -> None:
     _end(w, "excel_next", path=path.as_posix())
 
 
+@app.command(epilog="Example 示例: planlib progress params/wechat_platform.yaml hiring --done 60% --finish 2027-03-01")
+def progress(
+    plan: PlanFile,
+    task: Annotated[str | None, typer.Argument(metavar="TASK", help="id; without it: all 任务编号")] = None,
+    done: Annotated[str | None, typer.Option("--done", metavar="SHARE", help="e.g. 60% 完成比例")] = None,
+    start: Annotated[str | None, typer.Option("--start", metavar="DATE", help="day on which it began 开工日")] = None,
+    finish: Annotated[
+        str | None, typer.Option("--finish", metavar="DATE", help="expected; at 100 % the day it was done 完工日")
+    ] = None,
+    remaining: Annotated[
+        str | None, typer.Option("--remaining", metavar="DAYS", help="working days left 剩余工作日")
+    ] = None,
+    cost: Annotated[str | None, typer.Option("--cost", metavar="CNY", help="spent on it so far 已花费")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="why, what next 备注")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="who reports; else the plan's owner 记录人")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="whose state it is; else today 截至日")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
+    locale: Locale = None,
+) -> None:
+    """Record how far a task is, or show how far all are. 记录或查看任务进度。"""
+    w = _words(locale)
+    from planlib import progressing
+
+    typed = {"done": done, "start": start, "finish": finish, "remaining": remaining, "cost": cost, "note": note}
+    if task is None:
+        progressing.refuse_without_task(typed)
+        progressing.show_progress(plan, w, as_of=as_of, as_json=as_json, write=_print)
+    else:
+        entry = progressing.report_progress(
+            plan, task, typed | {"owner": owner}, as_of=as_of, now=progressing.china_now()
+        )
+        _print(progressing.entry_json(entry) if as_json else progressing.entry_line(entry, w))
+        (_tell if as_json else _print)(w.text("tracking.recorded", file=progressing.log_path(plan).as_posix()))
+    if not as_json:
+        _end(w, "progress_next", plan=plan)
+
+
 @app.command(epilog="Example 示例: planlib deck wechat_platform --locale en --pages 1,3,users_forecast --png slides")
 def deck(
     run_name: Annotated[

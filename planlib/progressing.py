@@ -1,0 +1,228 @@
+"""The command that takes down how far tasks are, and shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from planlib.core.errors import InputError, Problem
+from planlib.core.words import Words
+from planlib.plan import Plan, load_plan
+from planlib.plan.tracking import (
+    CHINA,
+    DateChange,
+    Entry,
+    add_entries,
+    date_changes,
+    entry_problems,
+    log_path,
+    parse_day,
+    parse_number,
+    parse_share,
+    read_log,
+    states,
+    unknown_task,
+)
+
+Write = Callable[[str], None]
+_OPTIONS = {"done": "--done", "started": "--start", "finished": "--finish", "expected_finish": "--finish",
+            "remaining_days": "--remaining", "actual_cost_cny": "--cost", "note": "--note", "recorded_by": "--owner",
+            "task": "TASK"}  # fmt: skip
+
+
+def report_progress(
+    plan_file: str, task: str, given: Mapping[str, str | None], *, as_of: str | None, now: dt.datetime
+) -> Entry:
+    """Add an entry about a task to the log beside a plan and return it; what is not given stays as it was.
+
+    Args:
+        plan_file: the plan.
+        task: id of the task.
+        given: what was typed for done, start, finish, remaining, cost, note and owner; None = not given.
+        as_of: the day whose state it is; None = the day of `now`.
+        now: the moment.
+
+    Raises:
+        InputError: the plan or its log has problems, nothing was told, or what was told cannot be so; nothing is
+            written then.
+    """
+    plan = load_plan(plan_file)
+    path, tasks = log_path(plan_file), task_ids(plan)
+    before = read_log(path, tasks)
+    if task not in tasks:
+        raise InputError(unknown_task(task, tasks, file=plan.file, field="TASK"))
+    if all(given[name] is None for name in ("done", "start", "finish", "remaining", "cost", "note")):
+        raise InputError(Problem("progress_nothing", field=task))
+    day = now.date() if as_of is None else _typed("--as-of", as_of, parse_day, "date", form="YYYY-MM-DD")
+    entry = _entry(task, given, states(before, day).get(task), plan.model.plan.owner or "—", day, now)
+    problems = entry_problems(entry, tasks, file="", names={k: f"{task} {v}" for k, v in _OPTIONS.items()})
+    if problems:
+        raise InputError(*problems)
+    add_entries(path, [entry], tasks)
+    return entry
+
+
+def task_ids(plan: Plan) -> tuple[str, ...]:
+    """Return the ids of a plan's tasks in its order."""
+    return tuple(task.id for task in plan.schedule.tasks)
+
+
+def _entry(
+    task: str, given: Mapping[str, str | None], was: Entry | None, owner: str, day: dt.date, now: dt.datetime
+) -> Entry:
+    """Return the entry out of what was typed; what can be carried over comes from the state before.
+
+    What is left in days is not carried over: it was true of that day only.
+    """
+    problems: list[Problem] = []
+
+    def typed(name: str, option: str, parse: Callable, code: str, **told: object) -> Any:
+        try:
+            return None if given[name] is None else _typed(option, given[name], parse, code, **told)
+        except InputError as error:
+            problems.extend(error.problems)
+            return None
+
+    form = {"form": "YYYY-MM-DD"}
+    done = typed("done", "--done", parse_share, "share_text")
+    started = typed("start", "--start", parse_day, "date", **form)
+    finish = typed("finish", "--finish", parse_day, "date", **form)
+    remaining = typed("remaining", "--remaining", parse_number, "not_number")
+    cost = typed("cost", "--cost", parse_number, "not_number")
+    if problems:
+        raise InputError(*problems)
+    if done is None:
+        done = was.done if was else 0.0
+    over = done == 1
+    return Entry(
+        recorded_at=now,
+        task=task,
+        as_of=day,
+        done=done,
+        started=started or (was.started if was else None),
+        finished=(finish or (was.finished if was else None)) if over else None,
+        expected_finish=None if over else finish or (was.expected_finish if was else None),
+        remaining_days=remaining,
+        actual_cost_cny=cost if cost is not None or was is None else was.actual_cost_cny,
+        note=(given["note"] or "").strip(),
+        recorded_by=given["owner"] or owner,
+    )
+
+
+def _typed(option: str, text: str | None, parse: Callable, code: str, **told: object) -> Any:
+    found = parse(text or "")
+    if found is None:
+        raise InputError(Problem(code, field=option, given=text, values=told))
+    return found
+
+
+def entry_line(entry: Entry, w: Words) -> str:
+    """Return an entry as one sentence."""
+    parts = [w.text("tracking.done", task=entry.task, done=w.number(entry.done, "ratio"))]
+    for name in ("started", "finished", "expected_finish"):
+        if day := getattr(entry, name):
+            parts.append(w.text(f"tracking.{name}", date=w.date(day)))
+    if entry.remaining_days is not None:
+        parts.append(w.text("tracking.remaining_days", days=f"{entry.remaining_days:g}"))
+    if entry.actual_cost_cny is not None:
+        parts.append(w.text("tracking.actual_cost_cny", cost=w.number(entry.actual_cost_cny, "CNY")))
+    if entry.note:
+        parts.append(entry.note)
+    return w.text("tracking.comma").join(parts)
+
+
+def show_progress(plan_file: str, w: Words, *, as_of: str | None, as_json: bool, write: Write) -> None:
+    """Write the state of every task of a plan and every date that was changed; or the same as JSON.
+
+    Raises:
+        InputError: the plan or its log has problems.
+    """
+    plan = load_plan(plan_file)
+    day = None if as_of is None else _typed("--as-of", as_of, parse_day, "date", form="YYYY-MM-DD")
+    entries = [e for e in read_log(log_path(plan_file), task_ids(plan)) if day is None or e.as_of <= day]
+    now, changed = states(entries), date_changes(entries)
+    if as_json:
+        told = {"plan": plan.id, "tasks": [_plain(now[t]) for t in now], "changes": [_plain(c) for c in changed]}
+        write(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    if not now:
+        write(w.text("tracking.none", plan=plan.file, tasks=len(plan.schedule.tasks)))
+        return
+    for line in table(_state_rows(plan, now, w)):
+        write(line)
+    rest = len(plan.schedule.tasks) - len(now)
+    if rest:
+        write(w.text("tracking.rest", n=rest))
+    moved = [change for change in changed if change.before is not None]
+    if moved:
+        write("")
+        write(w.text("tracking.changes", n=len(moved)))
+        for change in moved:
+            write("  " + change_line(change, w))
+
+
+def change_line(change: DateChange, w: Words) -> str:
+    """Return a changed date as one sentence."""
+    shown = {side: "—" if (day := getattr(change, side)) is None else w.date(day) for side in ("before", "after")}
+    told = {"task": change.task, "day": w.date(change.as_of), "by": change.recorded_by or "—"}
+    line = w.text(f"tracking.changed.{change.date}", **told, **shown)
+    return f"{line}{w.text('tracking.comma')}{change.note}" if change.note else line
+
+
+def table(rows: list[list[str]]) -> Iterator[str]:
+    """Yield the lines of a table, its first row the headings; Chinese characters count as two."""
+    from planlib.exchange.write import width
+
+    widths = [max(width(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)).rstrip()
+
+
+def _state_rows(plan: Plan, now: Mapping[str, Entry], w: Words) -> list[list[str]]:
+    heads = ("task", "name", "done", "started", "finish", "remaining", "as_of", "note")
+    rows = [[w.text(f"tracking.head.{head}") for head in heads]]
+    for task in plan.schedule.tasks:
+        entry = now.get(task.id)
+        if entry is None:
+            continue
+        finish = "—" if entry.finish is None else w.date(entry.finish)
+        if entry.finished is None and entry.finish is not None:
+            finish = w.text("tracking.expected", date=finish)
+        rows.append([
+            task.id,
+            w.pick(task.name.model_dump()),
+            w.number(entry.done, "ratio"),
+            "—" if entry.started is None else w.date(entry.started),
+            finish,
+            "—" if entry.remaining_days is None else f"{entry.remaining_days:g}",
+            w.date(entry.as_of),
+            entry.note,
+        ])  # fmt: skip
+    return rows
+
+
+def _plain(found: Entry | DateChange) -> dict[str, object]:
+    return {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in asdict(found).items()}
+
+
+def china_now() -> dt.datetime:
+    """Return the moment by China's clock."""
+    return dt.datetime.now(CHINA)
+
+
+def refuse_without_task(typed: Mapping[str, str | None]) -> None:
+    """Refuse what was typed about no task.
+
+    Raises:
+        InputError: something was typed.
+    """
+    if any(text is not None for text in typed.values()):
+        raise InputError(Problem("missing", field="TASK"))
+
+
+def entry_json(entry: Entry) -> str:
+    """Return an entry for other programs."""
+    return json.dumps(_plain(entry), ensure_ascii=False, indent=1)
