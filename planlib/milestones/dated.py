@@ -204,12 +204,10 @@ class DatedNetwork:
         rows = []
         for k, row in enumerate(self._rows):
             one = [float(x[k]) for x in (found.early_start, found.early_finish, found.late_start, found.late_finish)]
-            begin, finish, late, last = (
-                self.day(one[1]) if whole[k] == 0 else self.first_day + timedelta(days=int(np.floor(one[0] + _NEAR))),
-                self.day(one[1]),
-                self.day(one[3]) if whole[k] == 0 else self.first_day + timedelta(days=int(np.floor(one[2] + _NEAR))),
-                self.day(one[3]),
-            )
+            finish, last = self.day(one[1]), self.day(one[3])
+            begin, late = (self.first_day + timedelta(days=int(np.floor(x + _NEAR))) for x in (one[0], one[2]))
+            if whole[k] == 0:
+                begin, late = finish, last
             floats = (float(found.total_float[k]), float(found.free_float[k]))
             rows.append(Dates(row.id, begin, finish, late, last, *floats, self._binding(k, whole, found)))
         return tuple(rows)
@@ -232,7 +230,9 @@ class DatedNetwork:
 
     def day(self, time: float) -> date:
         """Return the day on whose evening, or during which, a time lies: the day of a finish."""
-        return self.first_day + timedelta(days=max(int(np.ceil(time - _NEAR)) - 1, 0))
+        if time <= _NEAR:
+            return self._calendar.on_or_after(self.first_day)
+        return self.first_day + timedelta(days=int(np.ceil(time - _NEAR)) - 1)
 
     def evening(self, day: date) -> float:
         """Return the time of a day's evening, e.g. of a due day."""
@@ -297,7 +297,7 @@ class DatedNetwork:
         day = self._rows[k].not_before
         if day is None or day < self.first_day:
             return 0.0
-        return float((day - self.first_day).days + (0 if works else 1))
+        return float((day - self.first_day).days) if works else self.evening(self._calendar.on_or_after(day))
 
     def _lagged(self, time: np.ndarray, tie: Tie) -> np.ndarray:
         if tie.lag == 0:
@@ -310,7 +310,7 @@ class DatedNetwork:
         if tie.kind[1] == "S":
             return end
         line = self._lines[k]
-        return line.morning(line.work(end) - days)
+        return np.where(days > 0, line.morning(line.work(end) - days), end)
 
     def _forward(self, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         start, finish = np.empty(d.shape), np.empty(d.shape)
@@ -344,8 +344,11 @@ class DatedNetwork:
                 else:
                     must = base.morning(base.work(must) - tie.lag) if tie.lag else must
                     slack = base.work(now) - tie.lag - base.work(own)
-                if tie.kind[0] == "S":  # the latest finish that goes with the latest start
-                    must = line.evening(line.work(must) + d[i])
+                if tie.kind[0] == "S":  # the latest finish that goes with the latest morning it may begin on
+                    begin = line.work(must)
+                    rests = line.morning(begin) > must + _NEAR
+                    begin = np.where(rests, np.maximum(begin - 1, line.work(start[i])), begin)
+                    must = line.evening(begin + d[i])
                 latest = np.minimum(latest, must)
                 room = np.minimum(room, slack)
             work = line.work(latest) - d[i]

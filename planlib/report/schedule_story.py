@@ -112,36 +112,34 @@ def gates_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     )  # fmt: skip
 
 
-def finish_page(book: Any, simulated: Any, network: Any, due: dt.date | None) -> dict[str, Any]:
-    """Record figures and page of the finish; return the values of its sentences."""
+def finish_figures(book: Any, simulated: Any, network: Any, due: dt.date | None) -> dict[str, Any]:
+    """Record the figures of the finish; return the values of its sentences."""
     low, half, sure, high = simulated.quantiles(p=(0.1, 0.5, SURE, 0.9)).values()
     book.metric("finish_spread", float(np.ceil((high - low) / 2)), "days", method="monte_carlo", n=simulated.n)
-    values: dict[str, Any] = {
-        "half": {"date": network.day(half).isoformat()}, "sure": {"date": network.day(sure).isoformat()},
-        "spread": "finish_spread",
-    }  # fmt: skip
     book.metric("draws", simulated.n, "count", method="choice")
-    key = "finish_plain"
+    values: dict[str, Any] = {
+        "half": {"date": network.day(half).isoformat()},
+        "sure": {"date": network.day(sure).isoformat()},
+        "spread": "finish_spread",
+    }
     if due is not None:
         found = simulated.chance_by(network.evening(due))
-        book.metric(
-            "finish_chance",
-            found.share,
-            "probability",
-            method="monte_carlo",
-            interval=ends(found.interval),
-            n=found.n,
-        )
-        key = "finish"
+        interval = ends(found.interval)
+        book.metric("finish_chance", found.share, "probability", method="monte_carlo", interval=interval, n=found.n)
         values |= {"due": {"date": due.isoformat()}, "chance": "finish_chance"}
+    return values
+
+
+def finish_page(book: Any, values: Mapping[str, Any]) -> None:
+    """Record the page of the finish."""
     titled = {name: value for name, value in values.items() if name != "sure"}
+    key = "finish" if "due" in values else "finish_plain"
     book.page(
         "finish", layout="chart", section=_SECTION, title=book.text(f"milestones.page.{key}", **titled),
         subtitle=book.text("milestones.page.finish_subtitle", n="draws"), chart="finish",
         reading=book.text("milestones.page.finish_reading", sure=values["sure"]),
         source=book.text("milestones.source"),
     )  # fmt: skip
-    return values
 
 
 def swing_rows(simulated: Any, names: Mapping[str, Mapping[str, str]], most: int) -> list[dict[str, Any]]:

@@ -1,0 +1,102 @@
+"""The seam between a plan's schedule and the milestone rooms, on small plans and the shipped ones."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from planlib import scheduling
+from planlib.milestones.simulation import simulate
+from planlib.plan import load_plan
+
+W, P = "params/wechat_platform.yaml", "params/private_domain_2026.yaml"
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(project_root, monkeypatch):
+    monkeypatch.chdir(project_root)
+
+
+@pytest.mark.parametrize("path", [W, P])
+def test_early_dates_keep_every_tie_and_lie_between_best_and_worst(path):
+    plan = scheduling.scheduled(load_plan(path))
+    best, likely, worst = (plan.dates(case) for case in range(3))
+    for item in plan.items:
+        assert best[item.id].finish <= likely[item.id].finish <= worst[item.id].finish
+        assert likely[item.id].finish <= likely[item.id].late_finish
+        for tie in item.ties:
+            if tie.kind == "FS" and tie.lag_days == 0:
+                assert likely[tie.before].finish <= likely[item.id].finish
+
+
+@pytest.mark.parametrize("path", [W, P])
+def test_no_draw_ends_before_the_best_or_after_worst_with_no_risk(path):
+    plan = scheduling.scheduled(load_plan(path))
+    found = simulate(plan.network, scheduling.durations(plan), seed=3, draws=500)
+    assert found.end.min() >= float(plan.network.end(plan.days[:, 0])) - 1e-9
+    assert found.end.max() <= float(plan.network.end(plan.days[:, 2])) + 1e-9
+
+
+def test_a_failed_gate_moves_what_comes_after_and_nothing_else():
+    plan = scheduling.scheduled(load_plan(W))
+    moved, lost = scheduling.failed_gate(plan, "g1", 10)
+    after_last, _ = scheduling.failed_gate(plan, "g4", 10)
+    assert moved > 5 and lost >= 1
+    assert after_last < moved
+    assert scheduling.failed_gate(plan, "g1", 0) == (0, 0)
+
+
+def test_crashing_buys_time_at_the_least_cost_and_says_when_it_is_not_enough():
+    loaded = load_plan(W)
+    plan = scheduling.scheduled(loaded)
+    finish = max(row.finish for row in plan.dates().values())
+    free = scheduling.cheapest_crash(loaded, plan, dt.date(2030, 12, 31))
+    assert (free.extra_cost_cny, free.saved, free.meets) == (0.0, {}, True)
+    hopeless = scheduling.cheapest_crash(loaded, plan, plan.network.first_day)
+    assert not hopeless.meets and hopeless.end <= finish
+    for name, (days, _) in hopeless.saved.items():
+        task = next(row for row in loaded.schedule.tasks if row.id == name)
+        assert days <= task.days[1] - task.shorter.days + 1e-6
+
+
+def test_levelled_dates_are_never_sooner_than_links_allow():
+    plan = scheduling.scheduled(load_plan(W))
+    early = plan.dates()
+    held = scheduling.held_to(plan, {item.id: 3 for item in plan.items})
+    assert all(held[name].finish >= early[name].finish for name in early)
+
+
+def test_days_worked_are_as_many_as_the_task_takes():
+    plan = scheduling.scheduled(load_plan(W))
+    dates = plan.dates()
+    for item in plan.items:
+        if item.kind == "task":
+            days = scheduling.worked_days(plan, item.id, dates[item.id])
+            assert len(days) == int(np.ceil(item.days[1]))
+            assert (days[0], days[-1]) == (dates[item.id].start, dates[item.id].finish)
+
+
+def test_a_freeze_comes_every_year_and_may_run_into_the_next():
+    plan = load_plan(W)
+    for row, first, last in scheduling.freezes(plan, dt.date(2029, 12, 31)):
+        assert f"{first:%m-%d}" == row.first and f"{last:%m-%d}" == row.last and last >= first
+
+
+def test_reviews_and_drills_fall_on_working_days_in_order():
+    plan = load_plan(W)
+    built = scheduling.scheduled(plan)
+    days = scheduling.occurrences(plan, built.calendar, 12)
+    assert [day for day, _ in days] == sorted(day for day, _ in days)
+    assert all(built.calendar.is_workday(day) for day, _ in days)
+    counts = {row.id: sum(r.id == row.id for _, r in days) for row in plan.schedule.recurring}
+    for row in plan.schedule.recurring:
+        if row.from_month == 1 and row.every != "week":
+            assert counts[row.id] == 12 // {"month": 1, "quarter": 3, "half_year": 6, "year": 12}[row.every]
+
+
+def test_gates_are_said_in_words_with_their_signs():
+    plan = load_plan(W)
+    gate = next(row for row in plan.schedule.gates if row.id == "g3")
+    said = scheduling.conditions(plan, gate, {"private_domain_users": 250_000.0})
+    assert "≤ ¥20" in said["pass"]["en"] and "≥ 40.0%" in said["pass"]["en"]
+    assert "≥ 25 万" in said["pass"]["zh"]
