@@ -87,10 +87,10 @@ def test_what_p_and_w_do_not_say_is_an_assumption(file):
 @pytest.mark.parametrize("file", [W, P])
 def test_tasks_and_gates_have_an_order(file):
     schedule = load_plan(file).schedule
-    after = {row.id: row.after for row in (*schedule.tasks, *schedule.gates)}
+    after = {row.id: row.after for row in schedule.gates}
+    after |= {row.id: (*row.after, *(link.task for link in row.links)) for row in schedule.tasks}
     order = list(TopologicalSorter(after).static_order())
     assert set(order) == set(after)
-    assert 20 <= len(schedule.tasks) <= 35
 
 
 def test_w_keeps_what_contradicts_itself(w):
