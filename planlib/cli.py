@@ -184,7 +184,7 @@ def excel(plan: PlanFile, locale: Locale = None, out: Out = "outputs") -> None:
 
 @app.command(epilog="Example 示例: planlib progress params/wechat_platform.yaml hiring --done 60% --finish 2027-03-01")
 def progress(
-    plan: PlanFile,
+    plan: PlanOrWorkbook,
     task: Annotated[str | None, typer.Argument(metavar="TASK", help="id; without it: all 任务编号")] = None,
     done: Annotated[str | None, typer.Option("--done", metavar="SHARE", help="e.g. 60% 完成比例")] = None,
     start: Annotated[str | None, typer.Option("--start", metavar="DATE", help="day on which it began 开工日")] = None,
@@ -208,14 +208,22 @@ def progress(
     from planlib import progressing
 
     typed = {"done": done, "start": start, "finish": finish, "remaining": remaining, "cost": cost, "note": note}
-    if task is None:
+    if plan.lower().endswith(".xlsx") and task is None:
+        progressing.refuse_without_task(typed)
+        tell = _tell if as_json else _print
+        found = progressing.record_book(
+            plan, w, owner=owner, as_of=as_of, now=progressing.china_now(), write=tell
+        )
+        if as_json:
+            _print(progressing.entries_json(*found))
+    elif task is None:
         progressing.refuse_without_task(typed)
         progressing.show_progress(plan, w, as_of=as_of, as_json=as_json, write=_print)
     else:
         entry = progressing.report_progress(
             plan, task, typed | {"owner": owner}, as_of=as_of, now=progressing.china_now()
         )
-        _print(progressing.entry_json(entry) if as_json else progressing.entry_line(entry, w))
+        _print(progressing.entries_json(entry) if as_json else progressing.entry_line(entry, w))
         (_tell if as_json else _print)(w.text("tracking.recorded", file=progressing.log_path(plan).as_posix()))
     if not as_json:
         _end(w, "progress_next", plan=plan)

@@ -12,6 +12,7 @@ from planlib.plan import Plan, load_plan
 
 if TYPE_CHECKING:
     from planlib.budget.case import Solved
+    from planlib.exchange.scenario import Opened
     from planlib.exchange.sheets import BudgetLine, Rooms
 
 _DRAWS = 2_000  # of the response curves
@@ -50,10 +51,7 @@ def opener(w: Words, tell: Callable[[str], None]) -> Callable[..., Plan]:
     def load(path: str, **options: Any) -> Plan:
         if Path(path).suffix.lower() in _PLANS:
             return load_plan(path, **options)
-        from planlib.exchange.scenario import open_plan
-        from planlib.workbook.context import project_root
-
-        opened = open_plan(path, root=project_root, rooms=_rooms, **options)
+        opened = open_book(path, **options)
         for note in opened.notes:
             tell(note.text(w))
         if any(change.path == "budget.fixed" for change in opened.plan.changes):
@@ -62,6 +60,14 @@ def opener(w: Words, tell: Callable[[str], None]) -> Callable[..., Plan]:
         return opened.plan
 
     return load
+
+
+def open_book(path: str, **options: Any) -> Opened:
+    """Return the plan in a file or workbook and what there is to tell about it; see `exchange.scenario.open_plan`."""
+    from planlib.exchange.scenario import open_plan
+    from planlib.workbook.context import project_root
+
+    return open_plan(path, root=project_root, rooms=_rooms, **options)
 
 
 def _rooms() -> Rooms:

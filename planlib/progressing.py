@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from planlib.core.errors import InputError, Problem
@@ -63,6 +64,48 @@ def report_progress(
         raise InputError(*problems)
     add_entries(path, [entry], tasks)
     return entry
+
+
+def record_book(
+    book: str, w: Words, *, owner: str | None, as_of: str | None, now: dt.datetime, write: Write
+) -> list[Entry]:
+    """Add the progress that was typed into a plan's workbook to the log beside the plan, and say what.
+
+    Args:
+        book: the workbook.
+        w: language of what is said.
+        owner: who reports; None = the plan's owner.
+        as_of: the day whose state it is; None = the day of `now`.
+        now: the moment.
+        write: takes each line.
+
+    Raises:
+        InputError: all problems of workbook, plan and log; nothing is written then.
+    """
+    from planlib.excel import open_book
+
+    opened = open_book(book)
+    for note in opened.notes:
+        if note.key not in ("progress", "unchanged"):
+            write(note.text(w))
+    day = now.date() if as_of is None else _typed("--as-of", as_of, parse_day, "date", form="YYYY-MM-DD")
+    entries, problems, tasks = [], [], task_ids(opened.plan)
+    for logged in opened.progress:
+        by = owner or logged.entry.recorded_by
+        entry = replace(logged.entry, recorded_at=now, as_of=day, recorded_by=by)
+        problems += entry_problems(entry, tasks, file=logged.file, names=logged.cells)
+        entries.append(entry)
+    if problems:
+        raise InputError(*problems)
+    if not entries:
+        write(w.text("tracking.nothing", file=Path(book).as_posix()))
+        return []
+    path = log_path(opened.plan.file)
+    add_entries(path, entries, tasks)
+    write(w.text("tracking.recorded_book", file=Path(book).as_posix(), n=len(entries), log=path.as_posix()))
+    for entry in entries:
+        write("  " + entry_line(entry, w))
+    return entries
 
 
 def task_ids(plan: Plan) -> tuple[str, ...]:
@@ -223,6 +266,6 @@ def refuse_without_task(typed: Mapping[str, str | None]) -> None:
         raise InputError(Problem("missing", field="TASK"))
 
 
-def entry_json(entry: Entry) -> str:
-    """Return an entry for other programs."""
-    return json.dumps(_plain(entry), ensure_ascii=False, indent=1)
+def entries_json(*entries: Entry) -> str:
+    """Return entries for other programs."""
+    return json.dumps({"tasks": [_plain(entry) for entry in entries]}, ensure_ascii=False, indent=1)

@@ -103,6 +103,7 @@ def book_bytes(plan: Plan, w: Words, rooms: Rooms, *, file: str, name: str) -> b
         w.text("exchange.notes.rows"),
         w.text("exchange.notes.ladder"),
         w.text("exchange.notes.split"),
+        w.text("exchange.notes.tasks", name=name),
         w.text("exchange.notes.back", name=name),
         w.text("exchange.notes.check", name=name),
         w.text("exchange.notes.made", file=file, sha256=plan.sha256[:16]),

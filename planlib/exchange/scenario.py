@@ -16,7 +16,7 @@ from planlib.core.words import Words, words
 from planlib.exchange import xlsx
 from planlib.exchange.book import Before, SheetBefore, before
 from planlib.exchange.read import SheetRead, TypedRow, listed, read_sheets
-from planlib.exchange.sheets import Edited, Kind, Rooms, Row, Sheet, kinds
+from planlib.exchange.sheets import Edited, Kind, Logged, Rooms, Row, Sheet, kinds
 from planlib.exchange.values import same
 from planlib.plan.load import Change, Plan, load_plan
 
@@ -35,10 +35,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A plan, and what there is to tell about the workbook that changed it."""
+    """A plan, what there is to tell about the workbook that changed it, and progress that was typed there."""
 
     plan: Plan
     notes: tuple[Note, ...] = ()
+    progress: tuple[Logged, ...] = ()
 
 
 def open_plan(
@@ -85,7 +86,7 @@ def open_plan(
     problems = [*laid.problems, *laid.check(plan)]
     if problems:
         raise InputError(*problems)
-    return Opened(plan, tuple(laid.notes()))
+    return Opened(plan, tuple(laid.notes()), tuple(laid.progress))
 
 
 def _other_form(path: Path, suffix: str) -> Problem:
@@ -112,6 +113,8 @@ class _Laid:
         self.problems = [problem for found in read.values() for problem in found.problems]
         self.changes: list[Change] = []
         self.cells: list[str] = []  # that change the plan
+        self.progress: list[Logged] = []
+        self.logged: list[str] = []  # cells of progress
         self.moved: list[str] = []  # of which the plan now says something else
         self.edited: dict[str, list[Edited]] = {}
         self.rooms = rooms
@@ -125,15 +128,19 @@ class _Laid:
         rows = {row.id: row for row in current.rows if row.id}
         self.moved += _moved(before, current, rows)
         edited = self.edited[kind.key] = []
+        logged = {column.key for column in current.columns if column.logged}
         for typed in self.read[kind.key].rows:
             row = rows.get(typed.id)
             changed = self._changed(before, typed, row)
             if changed or typed.is_new:
                 edited.append(self._edited(current, typed, row, changed))
-                self.cells += [typed.cells[key] for key in changed]
+                self.cells += [typed.cells[key] for key in changed if key not in logged]
+                self.logged += [typed.cells[key] for key in changed if key in logged]
         for found in kind.changes(self.now, edited):
             if isinstance(found, Problem):
                 self.problems.append(found)
+            elif isinstance(found, Logged):
+                self.progress.append(found)
             else:
                 self.changes.append(found)
 
@@ -182,7 +189,10 @@ class _Laid:
         if self.changes:
             values = {"file": name, "n": len(self.cells), "cells": ", ".join(listed(self.cells))}
             yield Note("changed", values)
-        else:
+        if self.progress:
+            values = {"file": name, "n": len(self.logged), "cells": ", ".join(listed(self.logged))}
+            yield Note("progress", values)
+        if not self.changes and not self.progress:
             yield Note("unchanged", {"file": name, "plan": self.now.file})
 
 

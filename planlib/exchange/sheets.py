@@ -14,6 +14,7 @@ from typing import Any
 from planlib.core.errors import Problem
 from planlib.core.words import Words
 from planlib.plan.load import Change, Plan
+from planlib.plan.tracking import Entry
 
 ID, WHY = "id", "why"  # columns of every sheet: how a row is found again, and why its cells were changed
 
@@ -24,12 +25,13 @@ class Column:
 
     Args:
         key: its name in code; its heading is `exchange.column.<key>`, or `head`.
-        kind: text, number, month (of the plan) or choice.
+        kind: text, number, month (of the plan), date or choice.
         edit: whether its cells are for typing.
         choices: {id: label} of a choice.
         head: a heading that is no sentence of the locale files, such as a month.
         prompt: what the cell says when it is entered.
         unit: of its numbers, where it is not the row's.
+        logged: what is typed goes into the log of progress, not into the plan.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Column:
     head: str = ""
     prompt: str = ""
     unit: str = ""
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,21 @@ class Edited:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry for the log of progress, on its way in.
+
+    Args:
+        entry: as typed; when it was taken down, and of which day it is the state, is still to be said.
+        file: where it was typed.
+        cells: {attribute of the entry: name of the cell}.
+    """
+
+    entry: Entry
+    file: str
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetLine:
     """Money by month, CNY: of a channel, of a category, or (`besides`) of what one spends besides its channels."""
 
@@ -159,18 +177,18 @@ class Kind:
     Args:
         key: the sheet's.
         build: the sheet of a plan, in one language.
-        changes: changes and problems of the edited rows.
+        changes: changes, entries of the log and problems of the edited rows.
         check: problems of the edited rows with the plan as it has become.
     """
 
     key: str
     build: Callable[[Plan, Words, Rooms], Sheet]
-    changes: Callable[[Plan, Iterable[Edited]], Iterator[Change | Problem]]
+    changes: Callable[[Plan, Iterable[Edited]], Iterator[Change | Problem | Logged]]
     check: Callable[[Plan, Iterable[Edited], Rooms], Iterator[Problem]] | None = None
 
 
 def kinds() -> tuple[Kind, ...]:
     """Return every kind of sheet in the order of the workbook."""
-    from planlib.exchange import budget, ladder, organisation, targets
+    from planlib.exchange import budget, ladder, organisation, targets, tasks
 
-    return targets.KIND, ladder.KIND, organisation.KIND, budget.KIND, budget.KIND_ACTUAL
+    return targets.KIND, ladder.KIND, organisation.KIND, budget.KIND, budget.KIND_ACTUAL, tasks.KIND

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from planlib.exchange.xlsx import Cell
 from planlib.plan.load import number_meant
+from planlib.plan.tracking import parse_day
 
 _SAME_REL = 1e-12  # what is lost when another program writes a number with 15 digits is no change
 _PERCENT_UNITS = frozenset({"ratio", "probability", "relative_change", "points"})
@@ -36,7 +37,7 @@ class Taking:
     """How the cells of one column are taken.
 
     Args:
-        kind: text, number, month or choice.
+        kind: text, number, month, date or choice.
         choices: {label: id} of a choice.
         start: first month of the plan, YYYY-MM.
     """
@@ -67,6 +68,8 @@ def take(cell: Cell | None, how: Taking, unit: str = "") -> str | float | int | 
         return _text(cell)
     if how.kind == "month":
         return _month(cell, how.start)
+    if how.kind == "date":
+        return _date(cell)
     return _number(cell, unit)
 
 
@@ -137,6 +140,16 @@ def _month(cell: Cell, start: str) -> int | float:
         return (int(written[1]) - first_year) * 12 + int(written[2]) - first_month + 1
     value = _number(cell, "month")
     return int(value) if value.is_integer() else value
+
+
+def _date(cell: Cell) -> str:
+    """Return a day as YYYY-MM-DD, typed as a date or as a text that is one."""
+    if cell.kind == "formula":
+        raise CellError("cell_formula", cell.value)
+    day = cell.value if isinstance(cell.value, dt.date) else parse_day(str(cell.value)) if cell.kind == "text" else None
+    if day is None:
+        raise CellError("cell_day", cell.value)
+    return day.isoformat()
 
 
 def _choice(cell: Cell, choices: Mapping[str, str]) -> str:

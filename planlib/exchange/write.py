@@ -6,6 +6,7 @@ whatever they begin with. The same sheets give the same bytes.
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 import unicodedata
@@ -31,7 +32,8 @@ _TOTAL, _SHOWN_TEXT, _TEXT, _LINE = "E9ECEB", "46535F", "16212B", "CDD3D9"
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NARROWEST, _NARROWEST_NUMBER, _NARROWEST_TYPED, _WIDEST, _WIDEST_HEAD = 6.0, 10.0, 14.0, 44.0, 12.0
-_NUMERIC = ("number", "month")
+_NUMERIC = ("number", "month", "date")
+_DAY = "yyyy-mm-dd"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODIFIED = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
 
@@ -197,8 +199,12 @@ class _Drawing:
             cell.fill = self.fills[_TOTAL if row.total else _INPUT]
         if column.kind == "number":
             cell.number_format = self._format(row, column)
+        elif column.kind == "date":
+            cell.number_format = _DAY
         if isinstance(value, Sum):
             cell.value = self._formula(value)
+        elif isinstance(value, str) and value and column.kind == "date":
+            cell.value = dt.date.fromisoformat(value)
         elif isinstance(value, str) and value:
             put_text(cell, column.choices[value] if column.kind == "choice" else value)
         elif isinstance(value, int | float):

@@ -159,12 +159,12 @@ def entry_problems(
             wrong("future_day", name, day, as_of=entry.as_of)
     if entry.started and entry.finish and entry.finish < entry.started:
         wrong("end_before_start", "finished" if entry.finished else "expected_finish", entry.finish)
+    elif entry.finished is None and entry.expected_finish and entry.expected_finish < entry.as_of:
+        wrong("past_day", "expected_finish", entry.expected_finish, as_of=entry.as_of)
     if entry.finished and entry.done < 1:
         wrong("finish_undone", "finished", entry.finished, done=f"{entry.done:.0%}")
     if entry.done == 1 and entry.finished is None:
         wrong("finish_missing", "finished", entry.expected_finish)
-    if entry.finished is None and entry.expected_finish and entry.expected_finish < entry.as_of:
-        wrong("past_day", "expected_finish", entry.expected_finish, as_of=entry.as_of)
     if entry.finished and entry.expected_finish:
         wrong("finish_twice", "expected_finish", entry.expected_finish)
     for name, high in (("remaining_days", MAX_DAYS), ("actual_cost_cny", MAX_CNY)):

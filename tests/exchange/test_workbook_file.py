@@ -53,8 +53,9 @@ def test_the_package_is_sound(home, plan):
 def test_other_programs_read_the_same(home):
     path, plan = quick(OWN), load_plan(OWN)
     book = openpyxl.load_workbook(path)
-    assert book.sheetnames == ["Notes", "Targets", "Ladder", "Split", "Budget", "Actual spend", "_planlib", "_lists"]
-    assert [book[name].sheet_state for name in book.sheetnames] == ["visible"] * 6 + ["hidden"] * 2
+    seen = ["Notes", "Targets", "Ladder", "Split", "Budget", "Actual spend", "Tasks"]
+    assert book.sheetnames == [*seen, "_planlib", "_lists"]
+    assert [book[name].sheet_state for name in book.sheetnames] == ["visible"] * 7 + ["hidden"] * 2
     assert all(book[name].freeze_panes == "C2" for name in ("Targets", "Ladder", "Split"))
     frame = pd.read_excel(path, sheet_name="Targets")
     assert list(frame["ID"]) == [target.id for target in plan.targets]
