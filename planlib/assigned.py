@@ -102,9 +102,8 @@ def assign_customers(
         silent_days: only customers who joined at least so many whole days ago, 24 hours each, and have not acted since.
 
     Raises:
-        InputError: silent_days below 1, no customers are loaded, the block is unknown, arms of earlier assignments are
-            not the plan's, or
-            an id would be run by a spreadsheet.
+        InputError: silent_days below 1, the experiment has ended, no customers are loaded, the block is unknown, arms
+            of earlier assignments are not the plan's, or an id would be run by a spreadsheet.
     """
     root = Path(root)
     if block not in BLOCKS:
@@ -113,6 +112,8 @@ def assign_customers(
     table = store.raw_dir(root) / FOLDER / plan / f"{experiment}.csv"
     key = ids.salt(root)
     with Engine(root) as tables:
+        ends = {row["exp_id"]: row["end_on"] for row in tables.query("SELECT exp_id, end_on FROM experiments").rows()}
+        _refuse_ended(experiment, ends.get(experiment), now.date())
         found = tables.query("assignable").arrays()
         earlier = tables.query(_EARLIER).rows()
         asked = _joined(found["joined_at"], joined_since)
@@ -122,12 +123,9 @@ def assign_customers(
     if not hids:
         raise InputError(Problem("no_customers", file=root.as_posix()))
     own = _own_rows(table)
-    mine, busy = _history(earlier, _written(root, plan, key), experiment, others, now)
+    mine, busy = _history(earlier, _written(root, plan, key, ends), experiment, others, now)
     mine |= {ids.hashed(key, row["unit_id"]): row["variant"] for row in own}
-    unknown = sorted(set(mine.values()) - set(arms))
-    if unknown:
-        told = {"given": ", ".join(unknown), "values": {"choice": ", ".join(arms)}}
-        raise InputError(Problem("choice", field=f"experiments.{experiment}.arms", **told))
+    _refuse_other_arms(experiment, set(mine.values()), arms)
     names = raw_ids(root, key, {*hids, *map(str, found["staff_id"])})
     contactable = np.asarray(found["contactable"], dtype=bool)
     known = np.array([hid in names for hid in hids])
@@ -232,11 +230,11 @@ def _own_rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _written(root: Path, plan: str, key: bytes) -> list[dict[str, Any]]:
+def _written(root: Path, plan: str, key: bytes, ends: Mapping[str, dt.date | None]) -> list[dict[str, Any]]:
     """Return rows of the plan's assignment tables, which the load may not have taken in yet."""
     return [
         {"exp_id": row["exp_id"], "unit_hid": ids.hashed(key, row["unit_id"]), "variant": row["variant"],
-         "assigned_at": dt.datetime.fromisoformat(row["assigned_at"]), "end_on": None}
+         "assigned_at": dt.datetime.fromisoformat(row["assigned_at"]), "end_on": ends.get(row["exp_id"])}
         for path in sorted((store.raw_dir(root) / FOLDER / plan).glob("*.csv"))
         for row in _own_rows(path)
     ]  # fmt: skip
@@ -268,6 +266,21 @@ def _lasts(row: Mapping[str, Any], days: int | None, now: dt.datetime) -> bool:
     if days is None or row["assigned_at"] is None:
         return True
     return row["assigned_at"] + dt.timedelta(days=days) > now
+
+
+def _refuse_ended(experiment: str, end: dt.date | None, day: dt.date) -> None:
+    """Raise InputError for an experiment whose last day is over: who came afterwards would not be comparable."""
+    if end is not None and end < day:
+        told = {"given": experiment, "values": {"date": end.isoformat()}}
+        raise InputError(Problem("test_ended", field=f"experiments.{experiment}", **told))
+
+
+def _refuse_other_arms(experiment: str, given: set[str], arms: Mapping[str, float]) -> None:
+    """Raise InputError where people were assigned to arms that the plan does not have."""
+    unknown = sorted(given - set(arms))
+    if unknown:
+        told = {"given": ", ".join(unknown), "values": {"choice": ", ".join(arms)}}
+        raise InputError(Problem("choice", field=f"experiments.{experiment}.arms", **told))
 
 
 def _silent(tables: Engine, hids: Sequence[object], now: dt.datetime, days: int) -> np.ndarray:

@@ -143,6 +143,26 @@ def test_the_load_takes_the_table_in(root):
     assert {row["ratio_planned"] for row in rows} == {0.5} and {row["assigned_at"] for row in rows} == {NOW}
 
 
+def ends(root, day):
+    """Tell the tables on which day the test ends."""
+    line = f"coupon,customer,券,order_14d,2027-02-01,{day}"
+    put(root, "experiments.csv", f"exp_id,unit,name,metric,start_on,end_on\n{line}\n")
+    assert not load(root).aside
+
+
+def test_a_test_that_has_ended_takes_in_nobody_more(root):
+    ends(root, NOW.date())  # its last day is not over
+    done = run(root, people=40)
+    before = {path: path.read_bytes() for path in (done.table, *done.lists.rglob("*.csv"))}
+    with pytest.raises(InputError) as told:
+        run(root, now=NOW + dt.timedelta(days=1))
+    (problem,) = told.value.problems
+    assert problem.code == "test_ended"
+    assert all(NOW.date().isoformat() in problem.render(locale) for locale in ("zh", "en"))
+    assert {path: path.read_bytes() for path in before} == before and len(table(done)) == 40
+    assert run(root, experiment="price", now=NOW + dt.timedelta(days=1)).added == 90  # nobody is held any more
+
+
 def test_who_may_not_be_contacted_is_left_out(tmp_path):
     done = run(brand(tmp_path / "data", refused={0, 1, 2}))
     assert done.left_out["do_not_contact"] == 3 and len(table(done)) == 87
