@@ -15,9 +15,11 @@ import numpy as np
 
 from planlib.core.draws import Distribution
 from planlib.core.words import LOCALES, words
-from planlib.milestones.calendar import PlanMonth, plan_month
+from planlib.milestones.calendar import PlanMonth, month_of, plan_month, slack_workdays
 from planlib.milestones.dated import DatedNetwork, DatedTask, Dates, Tie, frozen_calendar
 from planlib.milestones.network import Link, Network, crash
+from planlib.milestones.progress import Indices, earned_schedule, indices
+from planlib.milestones.progress import Schedule as EarnedSchedule
 from planlib.milestones.simulation import Group, Mitigation, Risk
 from planlib.milestones.workdays import WorkCalendar
 from planlib.plan import model
@@ -349,3 +351,114 @@ def _week_ends(first: dt.date, last: dt.date, calendar: WorkCalendar) -> list[dt
     days = [first + dt.timedelta(days=k) for k in np.flatnonzero(worked).tolist()]
     weeks = {day.isocalendar()[:2]: day for day in days}  # the last day of each week wins
     return list(weeks.values())
+
+
+def replanned(schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date) -> dict[str, Dates]:
+    """Return {id: dates} with what has happened as it did, and the rest from the day after `as_of` on.
+
+    A finished task stands on its own days. One under way takes what is said to be left (remaining days, else up to the
+    expected finish, else the part of the likely duration that is not done). One that has not begun waits for its ties
+    and does not begin before the next day.
+
+    Args:
+        states: {task: its state, `planlib.plan.tracking.Entry`}; tasks left out have not begun.
+        as_of: the day whose state they are.
+    """
+    tomorrow = as_of + dt.timedelta(days=1)
+    rows, days = [], np.ceil(schedule.days[:, _LIKELY])
+    early = schedule.dates()
+    for k, item in enumerate(schedule.items):
+        row, calendar = schedule.network.row(item.id), schedule.network.calendar_of(item.id)
+        state = states.get(item.id)
+        if item.kind != "task":
+            rows.append(row)
+        elif state is not None and state.finished is not None:
+            begun = min(state.started or early[item.id].start, state.finished)
+            begun = max(begun, schedule.network.first_day)
+            worked = calendar.between(begun, max(state.finished, begun))
+            days[k] = worked
+            rows.append(DatedTask(item.id, (), begun, row.calendar))
+        elif state is not None and (state.started is not None or state.done > 0):
+            days[k] = _left(state, float(days[k]), tomorrow, calendar)
+            rows.append(DatedTask(item.id, (), tomorrow, row.calendar))
+        else:
+            rows.append(DatedTask(item.id, row.ties, max(tomorrow, row.not_before or tomorrow), row.calendar))
+    network = DatedNetwork(rows, schedule.network.first_day, schedule.calendar)
+    return {row.id: row for row in network.dates(days)}
+
+
+def _left(state: Any, days: float, tomorrow: dt.date, calendar: WorkCalendar) -> float:
+    """Working days that a task still takes, at least one."""
+    if state.remaining_days is not None:
+        return max(float(np.ceil(state.remaining_days)), 1.0)
+    if state.expected_finish is not None:
+        if state.expected_finish < tomorrow:
+            return 1.0
+        return max(float(calendar.between(tomorrow, state.expected_finish)), 1.0)
+    return max(float(np.ceil((1 - state.done) * days)), 1.0)
+
+
+def person_days(plan: Plan, schedule: Scheduled) -> np.ndarray:
+    """Return (N,) person-days of each item at its likely duration; a task that names no people counts as one person."""
+    people = {task.id: sum(task.roles.values()) or 1.0 for task in plan.schedule.tasks}
+    return np.array([people.get(item.id, 0.0) for item in schedule.items]) * schedule.days[:, _LIKELY]
+
+
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """Progress of a schedule at a day, in person-days.
+
+    Attributes:
+        planned, earned: value to date.
+        total: of all tasks.
+        indices: earned value's.
+        earned_schedule: in plan months.
+        behind_workdays: how much later the last task ends than planned; below 0 sooner.
+        before, now: {id: dates} as planned, and with what has happened.
+    """
+
+    planned: float
+    earned: float
+    total: float
+    indices: Indices
+    earned_schedule: EarnedSchedule
+    behind_workdays: int
+    before: Mapping[str, Dates]
+    now: Mapping[str, Dates]
+
+
+def tracked(plan: Plan, schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date) -> Tracked | None:
+    """Return the progress at a day on which the schedule has begun and is not empty, else None.
+
+    Value is counted in person-days and earned by the share done; what a task was to have earned by a day grows with
+    its working days. Actual costs are not compared: the log tells money, the plan's value is work.
+    """
+    before, value = schedule.dates(), person_days(plan, schedule)
+    tasks = [k for k, item in enumerate(schedule.items) if item.kind == "task"]
+    last = max((before[schedule.items[k].id].finish for k in tasks), default=as_of)
+    if as_of < schedule.network.first_day or value.sum() == 0:
+        return None
+    months = [plan_month(plan.start, m, schedule.calendar) for m in range(1, month_of(plan.start, last) + 1)]
+    worked = {k: worked_days(schedule, schedule.items[k].id, before[schedule.items[k].id]) for k in tasks}
+
+    def planned(day: dt.date) -> float:
+        return float(sum(value[k] * sum(d <= day for d in worked[k]) / max(len(worked[k]), 1) for k in tasks))
+
+    line = [planned(month.last) for month in months]
+    line[-1] = float(value.sum())
+    earned = float(sum(value[k] * states[n].done for k in tasks if (n := schedule.items[k].id) in states))
+    month = plan_month(plan.start, month_of(plan.start, as_of), schedule.calendar)
+    elapsed = month.month - 1 + schedule.calendar.between(month.first, as_of) / max(month.workdays, 1)
+    now = replanned(schedule, states, as_of)
+    ends = [max(found[schedule.items[k].id].finish for k in tasks) for found in (before, now)]
+    due = min(planned(as_of), float(value.sum()))
+    return Tracked(
+        planned=due,
+        earned=earned,
+        total=float(value.sum()),
+        indices=indices(budget=float(value.sum()), planned=due, earned=earned, actual=0.0),
+        earned_schedule=earned_schedule(line, elapsed=max(elapsed, 1e-9), earned=earned),
+        behind_workdays=-slack_workdays(ends[0], ends[1], schedule.calendar),
+        before=before,
+        now=now,
+    )

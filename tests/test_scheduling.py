@@ -8,6 +8,7 @@ import pytest
 from planlib import scheduling
 from planlib.milestones.simulation import simulate
 from planlib.plan import load_plan
+from planlib.plan.tracking import Entry
 
 W, P = "params/wechat_platform.yaml", "params/private_domain_2026.yaml"
 
@@ -100,3 +101,45 @@ def test_gates_are_said_in_words_with_their_signs():
     said = scheduling.conditions(plan, gate, {"private_domain_users": 250_000.0})
     assert "≤ ¥20" in said["pass"]["en"] and "≥ 40.0%" in said["pass"]["en"]
     assert "≥ 25 万" in said["pass"]["zh"]
+
+
+def entry(task, **told):
+    return Entry(task=task, as_of=dt.date(2027, 2, 10), **({"done": 0.0} | told))
+
+
+def test_progress_puts_the_rest_in_order_from_the_day_after():
+    plan = scheduling.scheduled(load_plan(W))
+    day = dt.date(2027, 2, 10)
+    told = [
+        entry("platform_requirements", done=1.0, started=dt.date(2027, 1, 4), finished=dt.date(2027, 1, 15)),
+        entry("platform_design", done=0.5, started=dt.date(2027, 1, 18), remaining_days=12),
+    ]
+    before, now = plan.dates(), scheduling.replanned(plan, {row.task: row for row in told}, day)
+    assert (now["platform_requirements"].start, now["platform_requirements"].finish) == (
+        dt.date(2027, 1, 4), dt.date(2027, 1, 15)
+    )  # fmt: skip
+    assert now["platform_design"].start > day
+    assert plan.calendar.between(now["platform_design"].start, now["platform_design"].finish) == 12
+    assert now["platform_build"].start > now["platform_design"].finish
+    assert now["platform_live"].finish > before["platform_live"].finish
+
+
+def test_nothing_told_and_nothing_late_leaves_the_plan_as_it_is():
+    plan = scheduling.scheduled(load_plan(W))
+    eve = plan.network.first_day - dt.timedelta(days=1)
+    assert scheduling.replanned(plan, {}, eve) == plan.dates()
+
+
+def test_earned_value_counts_person_days_by_hand():
+    loaded = load_plan(W)
+    plan = scheduling.scheduled(loaded)
+    value = dict(zip(plan.network.tasks, scheduling.person_days(loaded, plan), strict=True))
+    assert value["platform_build"] == 60.0  # 30 days of two people
+    assert value["consent_wording"] == 8.0  # nobody is named, so one person
+    done = {"platform_requirements": entry("platform_requirements", done=1.0), "hiring": entry("hiring", done=0.5)}
+    found = scheduling.tracked(loaded, plan, done, dt.date(2027, 1, 29))
+    assert found.earned == pytest.approx(6.0 + 15.0)
+    assert 0 < found.planned < found.total == pytest.approx(sum(value.values()))
+    assert found.indices.spi == pytest.approx(found.earned / found.planned)
+    assert found.earned_schedule.spi_time < 1
+    assert scheduling.tracked(loaded, plan, done, dt.date(2026, 12, 31)) is None

@@ -212,6 +212,10 @@ class DatedNetwork:
             rows.append(Dates(row.id, begin, finish, late, last, *floats, self._binding(k, whole, found)))
         return tuple(rows)
 
+    def row(self, task: str) -> DatedTask:
+        """Return a task as it was given."""
+        return self._rows[self._place[task]]
+
     def calendar_of(self, task: str) -> WorkCalendar:
         """Return the working days of a task."""
         return self._rows[self._place[task]].calendar or self._calendar

@@ -10,6 +10,7 @@ import numpy as np
 
 LOCALES = ("zh", "en")
 SURE = 0.8
+MOST_MOVES = 12  # rows of the page of progress
 _SECTION = "milestones.section"
 _NOBODY = {"zh": "", "en": ""}
 
@@ -184,3 +185,59 @@ def load_share(
                 found[roles.index(role), t] += people * days
     there = np.array([[capacity[role] * max(month.workdays, 1) for month in months] for role in roles])
     return found / np.maximum(there, 1e-9) if roles else found
+
+
+def progress_figures(book: Any, follow: Any, day: dt.date) -> dict[str, Any]:
+    """Record the figures of progress; return the values of its sentence."""
+    book.metric("earned_days", follow.earned, "number", method="earned_value")
+    book.metric("planned_days", follow.planned, "number", method="earned_value")
+    spi = follow.indices.spi
+    reason = None if spi is not None else "nothing_planned"
+    book.metric("spi", spi, "number", method="earned_value", reason=reason)
+    book.metric("spi_time", follow.earned_schedule.spi_time, "number", method="earned_schedule")
+    days = follow.behind_workdays
+    book.metric("behind", abs(days), "number", method="forward_pass")
+    told = {"earned": "earned_days", "planned": "planned_days", "spi_time": "spi_time", "behind": "behind"}
+    state = "late" if days > 0 else "early" if days < 0 else "on_time"
+    return told | {"date": {"date": day.isoformat()}, "state": {"words": f"milestones.progress.{state}"}}
+
+
+def progress_rows(follow: Any, states: Mapping[str, Any], items: Sequence[Any], calendar: Any) -> list[dict[str, Any]]:
+    """Return a row for each task that has been told about or whose finish moved, the largest slip first."""
+    rows = []
+    for item in items:
+        before, now = follow.before[item.id].finish, follow.now[item.id].finish
+        slip = calendar.between(before, now, inclusive=False) if now >= before else -calendar.between(
+            now, before, inclusive=False
+        )  # fmt: skip
+        state = states.get(item.id)
+        if state is None and slip == 0:
+            continue
+        rows.append(
+            both("item", item.name)
+            | {
+                "done": float(state.done) if state else np.nan,
+                "planned_finish": before.isoformat(),
+                "now_finish": now.isoformat(),
+                "slip": float(slip),
+            }
+        )
+    return sorted(rows, key=lambda row: -row["slip"])
+
+
+def progress_page(book: Any, values: Mapping[str, Any]) -> None:
+    """Record the page of progress."""
+    columns = [
+        {"name": "item", "head": "milestones.head.task", "weight": 2.5},
+        {"name": "done", "head": "milestones.head.done"},
+        {"name": "planned_finish", "head": "milestones.head.planned_finish"},
+        {"name": "now_finish", "head": "milestones.head.now_finish"},
+        {"name": "slip", "head": "milestones.head.slip", "strong": True, "signed": True},
+    ]
+    book.page(
+        "progress", layout="table", section=_SECTION,
+        title=book.text("milestones.page.progress", **{name: values[name] for name in ("behind", "date", "state")}),
+        subtitle=book.text("milestones.page.progress_subtitle"), table={"id": "progress_most", "columns": columns},
+        reading=book.text("milestones.page.progress_reading", spi_time=values["spi_time"]),
+        source=book.text("milestones.page.progress_source"),
+    )  # fmt: skip

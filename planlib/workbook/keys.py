@@ -44,8 +44,15 @@ def step_keys(graph: Graph, sources: Mapping[str, Source], *, surroundings: str)
     return keys
 
 
-def surroundings(plan_sha256: str, *, locale: str, project_root: Path, data_root: str, ledger: Ledger) -> str:
-    """Return the hash of what every notebook depends on, whichever it is; `data_root` is the plan's data folder."""
+def surroundings(
+    plan_sha256: str, *, locale: str, project_root: Path, data_root: str, ledger: Ledger, progress: Path
+) -> str:
+    """Return the hash of what every notebook depends on, whichever it is.
+
+    Args:
+        data_root: the plan's data folder.
+        progress: the log beside the plan, which need not be there.
+    """
     lock = project_root / "requirements.lock"
     tidy = project_root / data_root / "tidy"
     return _hash(
@@ -57,6 +64,7 @@ def surroundings(plan_sha256: str, *, locale: str, project_root: Path, data_root
             "lock": sha256_file(lock) if lock.is_file() else None,
             "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
             "packages": _packages(),
+            "progress": sha256_file(progress) if progress.is_file() else None,
             "data": [[path.relative_to(tidy).as_posix(), ledger.file_sha256(path)] for path in _files(tidy)],
         }
     )
