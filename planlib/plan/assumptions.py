@@ -53,7 +53,14 @@ _PERIODS = {
     "schedule.tasks[].shorter.cost_per_day": "day",
     "team.roles.*.cost_per_year": "year",
 }
-_IN_GROUPS = ("channels[].response", "channels[].cac", "experiments[].", "team.roles.*.")
+_IN_GROUPS = (
+    "channels[].response",
+    "channels[].cac",
+    "experiments[].",
+    "schedule.tasks[].shorter.",
+    "schedule.risks[].mitigated.",
+    "team.roles.*.",
+)
 
 
 def rows(plan: Plan, paths: Iterable[str]) -> list[dict[str, Any]]:
@@ -228,7 +235,7 @@ def _estimates(name: str, items: Iterable[Any]) -> dict[str, Any]:
     last = name.rpartition(".")[2]
     return {
         "path": name,
-        **_both("label", {loc: words(loc).text(f"assumptions.group.{name}", n=len(items)) for loc in LOCALES}),
+        **_both("label", {loc: words(loc).text(f"assumptions.group.{last}", n=len(items)) for loc in LOCALES}),
         "value": None,
         "low": float(min(values)),
         "high": float(max(values)),
