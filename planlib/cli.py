@@ -229,6 +229,33 @@ def progress(
         _end(w, "progress_next", plan=plan)
 
 
+@app.command(epilog="Example 示例: planlib schedule params/wechat_platform.yaml --format ics")
+def schedule(
+    plan: PlanFile,
+    form: Annotated[str, typer.Option("--format", metavar="FORM", help="csv, ics or mspdi 文件格式")] = "csv",
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="else outputs/PLAN/PLAN.schedule.* 输出文件")
+    ] = None,
+    read: Annotated[
+        str | None, typer.Option("--read", metavar="FILE", help="a CSV of the tasks: what it changes 读回任务表")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --read, for other programs 供程序读取")] = False,
+    locale: Locale = None,
+) -> None:
+    """Write the schedule for other programs (CSV, iCalendar, MS Project XML), or read its CSV. 导出或读回进度计划。"""
+    w = _words(locale)
+    from planlib.schedule_files import show_table, write_schedule
+
+    if read is None:
+        path = write_schedule(plan, form, out, w, out_root=Path("outputs"))
+        _print(w.text("tracking.written", path=path.as_posix()))
+        _end(w, "schedule_next", plan=plan)
+        return
+    show_table(plan, read, w, as_json=as_json, write=_print)
+    if not as_json:
+        _end(w, "schedule_read_next", plan=plan)
+
+
 @app.command(epilog="Example 示例: planlib deck wechat_platform --locale en --pages 1,3,users_forecast --png slides")
 def deck(
     run_name: Annotated[

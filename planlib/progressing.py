@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -268,4 +268,9 @@ def refuse_without_task(typed: Mapping[str, str | None]) -> None:
 
 def entries_json(*entries: Entry) -> str:
     """Return entries for other programs."""
-    return json.dumps({"tasks": [_plain(entry) for entry in entries]}, ensure_ascii=False, indent=1)
+    return json.dumps({"tasks": entry_json_rows(entries)}, ensure_ascii=False, indent=1)
+
+
+def entry_json_rows(entries: Iterable[Entry]) -> list[dict[str, object]]:
+    """Return entries as rows of texts and numbers."""
+    return [_plain(entry) for entry in entries]

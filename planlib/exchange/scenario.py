@@ -89,6 +89,30 @@ def open_plan(
     return Opened(plan, tuple(laid.notes()), tuple(laid.progress))
 
 
+def lay(was: Before, plan: Plan, read: Mapping[str, SheetRead], shown: str) -> Opened:
+    """Return a plan with what sheets change that need no room's arithmetic, and what there is to tell about them.
+
+    Args:
+        was: the sheets as they were.
+        plan: the plan.
+        read: what was typed into each.
+        shown: name of the file in messages.
+
+    Raises:
+        InputError: all problems of the cells and of the plan with them.
+    """
+    laid = _Laid(was, plan, None, read, shown)
+    options = {"scenario": plan.scenario, "sets": plan.sets}
+    try:
+        changed = load_plan(plan.file, changes=laid.changes, **options)
+    except InputError as error:
+        raise InputError(*laid.problems, *error.problems) from None
+    problems = [*laid.problems, *laid.check(changed)]
+    if problems:
+        raise InputError(*problems)
+    return Opened(changed, tuple(laid.notes()), tuple(laid.progress))
+
+
 def _other_form(path: Path, suffix: str) -> Problem:
     if not path.is_file():
         return Problem("no_file", file=path.as_posix())
@@ -108,7 +132,7 @@ def _plan_file(was: Before, root: Path, shown: str) -> str:
 class _Laid:
     """What was typed, laid over the plan as it is now."""
 
-    def __init__(self, was: Before, now: Plan, rooms: Rooms, read: Mapping[str, SheetRead], shown: str):
+    def __init__(self, was: Before, now: Plan, rooms: Rooms | None, read: Mapping[str, SheetRead], shown: str):
         self.was, self.now, self.shown, self.read = was, now, shown, read
         self.problems = [problem for found in read.values() for problem in found.problems]
         self.changes: list[Change] = []

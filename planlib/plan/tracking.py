@@ -268,7 +268,7 @@ def read_rows(
     """
     shown = path.as_posix()
     header: list[str] | None = None
-    for line, row in _csv_rows(path, shown):
+    for line, row in csv_rows(path, shown):
         if not any(cell.strip() for cell in row):
             continue
         if header is None:
@@ -282,7 +282,12 @@ def read_rows(
         raise InputError(Problem("csv_header", shown, "", 1, values={"columns": ", ".join(needed or columns)}))
 
 
-def _csv_rows(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line and cells of every row of a CSV in UTF-8.
+
+    Raises:
+        InputError: no such file, too large, not UTF-8, or no CSV.
+    """
     if not path.is_file():
         raise InputError(Problem("no_file", file=shown))
     try:
