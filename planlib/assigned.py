@@ -30,6 +30,14 @@ FOLDER = "assignments"
 HEADS = ("exp_id", "unit_id", "variant", "ratio_planned", "assigned_at", "block")
 LIST_HEADS = ("external_userid", "userid", "arm")
 BLOCKS = {None: None, "employee": "staff_id", "store": "store_id", "region": "region_id"}
+CLASSES = {  # blocks within each employee by what is known of a customer at assignment
+    "value_class": ("value_class",), "interaction_class": ("interaction_class",),
+    "segment": ("value_class", "interaction_class"),
+}  # fmt: skip
+TIER = "tier"  # a block that plans ask for and no table tells
+_UNTOLD = {"value_class": ("no_order", "block_no_orders"), "interaction_class": ("silent", "block_no_acts")}
+_WITHIN = ":"  # stands between employee and class in a block
+_ACTIVE_DAYS = 30  # as assigned_classes has it
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheets take for the beginning of a formula
 
 
@@ -95,35 +103,36 @@ def assign_customers(
         plan, experiment: their ids.
         arms: planned shares, the control first.
         people: most to assign in all.
-        block: employee, store or region; None balances over all.
+        block: employee, store or region; value_class, interaction_class or segment (both), each within the employee,
+            as they stand now, for those assigned earlier as they stood then; None balances over all.
         others: experiments of the plan by id; those that the plan does not know overlap while they last.
         joined_since: only customers who were first added on this day or later.
         now: time of the assignment, Shanghai.
         silent_days: only customers who joined at least so many whole days ago, 24 hours each, and have not acted since.
 
     Raises:
-        InputError: silent_days below 1, the experiment has ended, no customers are loaded, the block is unknown, arms
-            of earlier assignments are not the plan's, or an id would be run by a spreadsheet.
+        InputError: silent_days below 1, the experiment has ended, no customers are loaded, the block is unknown or the
+            tables do not tell it, arms of earlier assignments are not the plan's, or an id would be run by a
+            spreadsheet.
     """
     root = Path(root)
-    if block not in BLOCKS:
-        told = {"given": block, "values": {"choice": ", ".join(name for name in BLOCKS if name)}}
-        raise InputError(Problem("choice", field=f"experiments.{experiment}.block", **told))
+    _refuse_block(experiment, block)
     table = store.raw_dir(root) / FOLDER / plan / f"{experiment}.csv"
     key = ids.salt(root)
     with Engine(root) as tables:
         ends = {row["exp_id"]: row["end_on"] for row in tables.query("SELECT exp_id, end_on FROM experiments").rows()}
         _refuse_ended(experiment, ends.get(experiment), now.date())
         found = tables.query("assignable").arrays()
-        earlier = tables.query(_EARLIER).rows()
+        earlier = [*tables.query(_EARLIER).rows(), *_written(root, plan, key, ends)]
         asked = _joined(found["joined_at"], joined_since)
         if silent_days is not None:
             asked &= _silent(tables, found["external_hid"], now, silent_days)
-    hids = [str(hid) for hid in found["external_hid"]]
+        hids = [str(hid) for hid in found["external_hid"]]
+        classes = _classes(tables, hids, experiment, block, now) if hids and block in CLASSES else {}
     if not hids:
         raise InputError(Problem("no_customers", file=root.as_posix()))
     own = _own_rows(table)
-    mine, busy = _history(earlier, _written(root, plan, key, ends), experiment, others, now)
+    mine, busy = _history(earlier, experiment, others, now)
     mine |= {ids.hashed(key, row["unit_id"]): row["variant"] for row in own}
     _refuse_other_arms(experiment, set(mine.values()), arms)
     names = raw_ids(root, key, {*hids, *map(str, found["staff_id"])})
@@ -137,8 +146,10 @@ def assign_customers(
     room = max(people - len(mine), 0)
     taken[free] = draw([hid for hid, yes in zip(hids, free, strict=True) if yes], room, salt=experiment)
     inside = np.flatnonzero(taken | (before >= 0))
-    column = BLOCKS[block]
-    label = np.array([str(value) or "—" for value in found[column]] if column else ["all"] * len(hids))
+    classes |= _classes_then(earlier, experiment) if block in CLASSES else {}
+    column = "staff_id" if block in CLASSES else BLOCKS[block]
+    label = [str(value) or "—" for value in found[column]] if column else ["all"] * len(hids)
+    label = [f"{of}{_WITHIN}{classes[hid]}" if hid in classes else of for hid, of in zip(hids, label, strict=True)]
     dealt = assign(
         [hids[i] for i in inside],
         list(arms.values()),
@@ -151,7 +162,7 @@ def assign_customers(
     rows = [
         {"exp_id": experiment, "unit_id": names[hids[i]], "variant": order[dealt.arm[k]],
          "ratio_planned": repr(float(arms[order[dealt.arm[k]]])), "assigned_at": f"{now:%Y-%m-%d %H:%M:%S}",
-         "block": str(label[i])}
+         "block": label[i]}
         for k, i in enumerate(inside) if taken[i]
     ]  # fmt: skip
     _refuse_formulas(rows, table)
@@ -188,7 +199,7 @@ def assign_customers(
 
 
 _EARLIER = (
-    "SELECT a.exp_id, a.unit_hid, a.variant, a.assigned_at, e.end_on FROM assignments a "
+    "SELECT a.exp_id, a.unit_hid, a.variant, a.assigned_at, a.block, e.end_on FROM assignments a "
     "LEFT JOIN experiments e ON e.exp_id = a.exp_id"
 )
 
@@ -234,7 +245,8 @@ def _written(root: Path, plan: str, key: bytes, ends: Mapping[str, dt.date | Non
     """Return rows of the plan's assignment tables, which the load may not have taken in yet."""
     return [
         {"exp_id": row["exp_id"], "unit_hid": ids.hashed(key, row["unit_id"]), "variant": row["variant"],
-         "assigned_at": dt.datetime.fromisoformat(row["assigned_at"]), "end_on": ends.get(row["exp_id"])}
+         "assigned_at": dt.datetime.fromisoformat(row["assigned_at"]), "block": row["block"],
+         "end_on": ends.get(row["exp_id"])}
         for path in sorted((store.raw_dir(root) / FOLDER / plan).glob("*.csv"))
         for row in _own_rows(path)
     ]  # fmt: skip
@@ -242,7 +254,6 @@ def _written(root: Path, plan: str, key: bytes, ends: Mapping[str, dt.date | Non
 
 def _history(
     earlier: Iterable[Mapping[str, Any]],
-    written: Iterable[Mapping[str, Any]],
     experiment: str,
     others: Mapping[str, Other],
     now: dt.datetime,
@@ -250,7 +261,7 @@ def _history(
     """Return arm of each customer of the experiment itself, and customers who are in an overlapping one now."""
     mine: dict[str, str] = {}
     busy: set[str] = set()
-    for row in (*earlier, *written):
+    for row in earlier:
         if row["exp_id"] == experiment:
             mine.setdefault(row["unit_hid"], row["variant"])
             continue
@@ -266,6 +277,37 @@ def _lasts(row: Mapping[str, Any], days: int | None, now: dt.datetime) -> bool:
     if days is None or row["assigned_at"] is None:
         return True
     return row["assigned_at"] + dt.timedelta(days=days) > now
+
+
+def _refuse_block(experiment: str, block: str | None) -> None:
+    """Raise InputError for a block that nothing is known of."""
+    field = f"experiments.{experiment}.block"
+    if block == TIER:
+        raise InputError(Problem("block_no_tiers", field=field, given=block))
+    if block not in BLOCKS and block not in CLASSES:
+        choice = ", ".join((*filter(None, BLOCKS), *CLASSES))
+        raise InputError(Problem("choice", field=field, given=block, values={"choice": choice}))
+
+
+def _classes(tables: Engine, hids: Sequence[str], experiment: str, block: str, now: dt.datetime) -> dict[str, str]:
+    """Return the class of each customer as it stands now.
+
+    Raises:
+        InputError: the tables tell no order, or no act, of any customer: a class that nobody can be in is no block.
+    """
+    moments = {"moment": now, "active_since": now - dt.timedelta(days=_ACTIVE_DAYS)}
+    rows = {str(row["unit"]): row for row in tables.query("classes_at", moments).rows()}
+    wanted = CLASSES[block]
+    untold = [_UNTOLD[name][1] for name in wanted if {row[name] for row in rows.values()} <= {_UNTOLD[name][0]}]
+    if untold:
+        raise InputError(*(Problem(code, field=f"experiments.{experiment}.block", given=block) for code in untold))
+    return {hid: "/".join(rows[hid][name] for name in wanted) for hid in hids}
+
+
+def _classes_then(earlier: Iterable[Mapping[str, Any]], experiment: str) -> dict[str, str]:
+    """Return the class in which each customer was assigned; the newest row counts."""
+    then = {row["unit_hid"]: row["block"] or "" for row in earlier if row["exp_id"] == experiment}
+    return {hid: block.rpartition(_WITHIN)[2] for hid, block in then.items() if _WITHIN in block}
 
 
 def _refuse_ended(experiment: str, end: dt.date | None, day: dt.date) -> None:

@@ -17,8 +17,10 @@ from planlib.data.engine import Engine
 from planlib.data.erase import forget
 from planlib.data.load import load
 from planlib.plan.registration import register
-from planlib.registering import assign_experiment, people_of
-from tests.data.hand_made import MONDAY, contact, contacts, put
+from planlib.registering import assign_experiment
+from planlib.registering import people_of as people_planned
+from planlib.trials import people_of, trials
+from tests.data.hand_made import MONDAY, contact, contacts, order, put
 
 NOW = dt.datetime(2027, 3, 1, 9, 0)
 STAFF = ("li", "wu", "zhang")
@@ -163,6 +165,82 @@ def test_a_test_that_has_ended_takes_in_nobody_more(root):
     assert run(root, experiment="price", now=NOW + dt.timedelta(days=1)).added == 90  # nobody is held any more
 
 
+def acts(root):
+    """Let customers of the brand buy and act: every third of an employee buys, once or twice, every second clicks.
+
+    Returns:
+        Class by value and by interaction of each customer as of NOW.
+    """
+    orders, touches, classes = [], ["客户ID,触达时间,渠道,触点类型"], {}
+    paid = int(NOW.timestamp()) - 40 * 86400
+    for i in range(90):
+        buys, clicks = (i // 3) % 3, (i // 9) % 2
+        orders += [order(f"{i}-{k}", person=f"P{i:03d}", at=paid + k * 86400) for k in range(buys)]
+        day = NOW - dt.timedelta(days=2 if clicks else 31)  # an act before the last 30 days makes nobody active
+        touches.append(f"wmP{i:03d},{day:%Y-%m-%d %H:%M:%S},feed_ads,click")
+        value = ("no_order", "one_order", "repeat_buyer")[buys]
+        classes[f"wmP{i:03d}"] = (value, "active" if clicks else "silent")
+    for one in orders:
+        put(root, f"order_{one['order']['order_id']}.json", one, folder="shop/20270301")
+    put(root, "touches.csv", "\n".join(touches) + "\n")
+    assert not load(root).aside
+    return classes
+
+
+@pytest.mark.parametrize(
+    ("block", "parts"), [("value_class", (0,)), ("interaction_class", (1,)), ("segment", (0, 1))]
+)
+def test_every_employee_splits_each_class(root, block, parts):
+    classes = acts(root)
+    rows = table(run(root, block=block))
+    own = {row["unit_id"]: [classes[row["unit_id"]][k] for k in parts] for row in rows}
+    each = Counter((row["block"], row["variant"]) for row in rows)
+    assert len(rows) == 90 and len({name for name, _ in each}) == 3 * len(set(map(tuple, own.values())))
+    assert all(row["block"].endswith(":" + "/".join(own[row["unit_id"]])) for row in rows)
+    assert all(abs(each[name, "control"] - each[name, "coupon"]) <= 1 for name, _ in each)
+    load(root)
+    with Engine(root) as tables:  # the read-out finds everybody in the class in which they were assigned
+        (trial,) = trials(tables)
+        with people_of(tables, trial) as people:
+            for at, k in enumerate(parts):
+                name = ("value_class", "interaction_class")[k]
+                seen = people.breakdown("variant", ("control", "coupon"), name)
+                told = Counter(labels[at] for labels in own.values())
+                assert {label: sum(counts) for label, counts in seen.items()} == told
+
+
+def test_who_changes_class_later_stays_in_the_block_of_the_assignment(root):
+    """Ten of an employee, all in the control, were active then: those assigned now as silent are halved on their own."""
+    acts(root)
+    done = run(root, people=1, block="interaction_class")
+    units = [f"wmP{i:03d}" for i in range(0, 30, 3)]
+    told = {"exp_id": "coupon", "variant": "control", "ratio_planned": 0.5, "assigned_at": NOW, "block": "li:active"}
+    with open(done.table, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ("exp_id", "unit_id", "variant", "ratio_planned", "assigned_at", "block"))
+        writer.writeheader()
+        writer.writerows(told | {"unit_id": unit} for unit in units)
+    late = NOW + dt.timedelta(days=60)  # by then everybody but one has fallen silent
+    put(root, "late.csv", f"客户ID,触达时间,渠道,触点类型\nwmP089,{late - dt.timedelta(days=1)},feed_ads,click\n")
+    load(root)
+    rows = {row["unit_id"]: row for row in table(run(root, block="interaction_class", now=late))}
+    assert all(rows[unit]["block"] == "li:active" and rows[unit]["variant"] == "control" for unit in units)
+    new = Counter(rows[f"wmP{i:03d}"]["variant"] for i in range(30, 90, 3))
+    assert new == {"control": 10, "coupon": 10}
+
+
+@pytest.mark.parametrize(
+    ("block", "codes"),
+    [("value_class", ["block_no_orders"]), ("segment", ["block_no_orders", "block_no_acts"]),
+     ("interaction_class", ["block_no_acts"]), ("tier", ["block_no_tiers"])],
+)  # fmt: skip
+def test_a_block_by_class_needs_data_that_tell_it(root, block, codes):
+    with pytest.raises(InputError) as told:
+        run(root, block=block)
+    assert [problem.code for problem in told.value.problems] == codes
+    assert told.value.render("zh") and told.value.render("en")
+    assert not (root / "raw" / "assignments").exists()
+
+
 def test_who_may_not_be_contacted_is_left_out(tmp_path):
     done = run(brand(tmp_path / "data", refused={0, 1, 2}))
     assert done.left_out["do_not_contact"] == 3 and len(table(done)) == 87
@@ -259,7 +337,7 @@ def test_the_command_refuses_what_is_not_registered_and_says_what_it_did(root, t
         return error.value.problems[0].code
 
     assert refused() == "not_registered" and not said
-    register(plan, "coupon", people_of, day=NOW.date())
+    register(plan, "coupon", people_planned, day=NOW.date())
     assign_experiment(str(plan), "coupon", words(locale), **told)
     text = "\n".join(said)
     assert "coupon" in text and "45" in text and "37,738" in text and "outputs/private/minimal/coupon" in text
@@ -268,5 +346,5 @@ def test_the_command_refuses_what_is_not_registered_and_says_what_it_did(root, t
     assert refused() == "registered_otherwise"
     plan.write_text(MINIMAL.read_text(encoding="utf-8") + ROW.replace("user_conversion_rate", "first_interaction_rate"),
                     encoding="utf-8")  # fmt: skip
-    register(plan, "coupon", people_of, reason="newcomers", day=NOW.date())
+    register(plan, "coupon", people_planned, reason="newcomers", day=NOW.date())
     assert refused() == "newcomers_since"
