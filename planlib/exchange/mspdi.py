@@ -225,6 +225,8 @@ def _task(parent: ET.Element, item: Item, uids: Mapping[str, int]) -> None:
         _put(row, "ActualStart", _at(item.started, begin))
     if item.finished:
         _put(row, "ActualFinish", _at(item.finished, _EVENING))
+    _put(row, "ActualDuration", _length(item.done * item.days * MINUTES))
+    _put(row, "RemainingDuration", _length((1 - item.done) * item.days * MINUTES))
     _put(row, "ConstraintType", _NOT_EARLIER if item.not_before else _SOON)
     _put(row, "CalendarUID", item.calendar + 1 if item.calendar else -1)
     if item.not_before:

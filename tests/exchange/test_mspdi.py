@@ -5,8 +5,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from planlib.core.words import words
 from planlib.exchange.links import Link
 from planlib.exchange.mspdi import NAMESPACE, DayMask, Item, Resource, project_bytes
+from planlib.schedule_files import write_schedule
 
 NS = {"p": NAMESPACE}
 MONDAY = dt.date(2027, 2, 1)
@@ -56,6 +58,8 @@ def texts(path: str) -> list[str | None]:
 
 def test_tasks_say_length_dates_and_what_they_are():
     assert texts("p:Tasks/p:Task/p:Duration") == ["PT40H0M0S", "PT24H0M0S", "PT16H0M0S", "PT0H0M0S"]
+    assert texts("p:Tasks/p:Task/p:ActualDuration")[0] == "PT16H0M0S"
+    assert texts("p:Tasks/p:Task/p:RemainingDuration")[:2] == ["PT24H0M0S", "PT24H0M0S"]
     assert texts("p:Tasks/p:Task/p:Start")[0] == "2027-02-01T09:00:00"
     assert texts("p:Tasks/p:Task/p:Finish")[-1] == texts("p:Tasks/p:Task/p:Start")[-1] == "2027-02-20T18:00:00"
     assert texts("p:Tasks/p:Task/p:Milestone") == ["0", "0", "0", "1"]
@@ -150,3 +154,24 @@ def test_mpxj_reads_what_was_written(tmp_path):
     assert worked == masks()[0].worked
     assert str(tasks["build"].getPercentageComplete()) == "40" and str(tasks["ship"].getCalendar().getName()) == "all"
     assert [str(a.getWork()) for a in project.getResourceAssignments()] == ["80.0h", "8.0h"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("plan", ["wechat_platform", "private_domain_2026"])
+def test_mpxj_reckons_the_same_dates(plan, tmp_path):
+    """MPXJ's own scheduler, given ties, calendars and durations of the file without its dates, comes to them."""
+    pytest.importorskip("mpxj", reason="MPXJ is not installed: pip install mpxj jpype1 into an environment of its own")
+    jpype = pytest.importorskip("jpype")
+    if not jpype.isJVMStarted():
+        jpype.startJVM()
+    path = write_schedule(f"params/{plan}.yaml", "mspdi", str(tmp_path / "s.xml"), words("en"), out_root=tmp_path)
+    project = jpype.JClass("org.mpxj.reader.UniversalProjectReader")().read(str(path))
+    stated = {str(t.getWBS()): (str(t.getStart()), str(t.getFinish())) for t in project.getTasks()}
+    for task in project.getTasks():
+        task.setStart(None)
+        task.setFinish(None)
+    begin = project.getProjectProperties().getStartDate()
+    jpype.JClass("org.mpxj.cpm.MicrosoftScheduler")().schedule(project, begin)
+    found = {str(t.getWBS()): (str(t.getStart()), str(t.getFinish())) for t in project.getTasks()}
+    assert found == stated
+    assert len(found) > 40
