@@ -272,12 +272,12 @@ def capacity(plan: Plan, *, most: bool = True) -> dict[str, int]:
     return found
 
 
-def conditions(plan: Plan, gate: model.Gate, rungs: Mapping[str, float]) -> dict[str, dict[str, str]]:
+def conditions(plan: Plan, gate: model.Gate, rungs: Mapping[str, tuple[float, str]]) -> dict[str, dict[str, str]]:
     """Return {"entry", "pass": {language: what has to hold, in words}}.
 
     Args:
         gate: of the plan.
-        rungs: {metric: level of its ladder in the gate's month}.
+        rungs: {metric: level of its ladder in the gate's month, and the unit}.
     """
     found = {}
     for name, targets in (("entry", gate.entry), ("pass", gate.conditions)):
@@ -286,7 +286,10 @@ def conditions(plan: Plan, gate: model.Gate, rungs: Mapping[str, float]) -> dict
             said = [_condition(target, locale) for target in targets]
             if name == "pass":
                 w = words(locale)
-                said += [f"{w.metric(m)} ≥ {w.number(v, _unit(m))}" for m, v in rungs.items()]
+                said += [
+                    f"{w.metric(m)} ≥ {w.number(level, unit, signed=unit in _CHANGES)}"
+                    for m, (level, unit) in rungs.items()
+                ]
             found[name][locale] = "；".join(said) if locale == "zh" else "; ".join(said)
     return found
 
@@ -311,18 +314,18 @@ def _condition(target: model.Target, locale: str) -> str:
     return w.pick(target.name.model_dump()) if target.name else name
 
 
-def rungs(plan: Plan) -> dict[str, dict[int, float]]:
-    """Return {metric: {month: planned level}} of the metrics that gates hold against their ladder."""
+def rungs(plan: Plan) -> dict[str, dict[int, tuple[float, str]]]:
+    """Return {metric: {month: planned level and its unit}} of the metrics that gates hold against their ladder."""
     asked = {metric for gate in plan.schedule.gates for metric in gate.ladder}
     if not asked:
         return {}
     from planlib.funnel.ladder import flow_ladder, ladder
     from planlib.plan.ladders import ladders
 
-    found: dict[str, dict[int, float]] = {}
+    found: dict[str, dict[int, tuple[float, str]]] = {}
     for row in ladders(plan, ladder, flow_ladder):
         if row.metric in asked and row.metric not in found and not row.totals:
-            found[row.metric] = {rung.month: rung.value for rung in row.rungs}
+            found[row.metric] = {rung.month: (rung.value, row.unit) for rung in row.rungs}
     return found
 
 
