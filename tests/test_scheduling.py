@@ -98,7 +98,8 @@ def test_reviews_and_drills_fall_on_working_days_in_order():
 def test_gates_are_said_in_words_with_their_signs():
     plan = load_plan(W)
     gate = next(row for row in plan.schedule.gates if row.id == "g3")
-    said = scheduling.conditions(plan, gate, {"private_domain_users": (250_000.0, "users"), "ltv": (0.08, "relative_change")})
+    levels = {"private_domain_users": (250_000.0, "users"), "ltv": (0.08, "relative_change")}
+    said = scheduling.conditions(plan, gate, levels)
     assert "≤ ¥20" in said["pass"]["en"] and "≥ 40.0%" in said["pass"]["en"]
     assert "≥ 25 万" in said["pass"]["zh"]
     assert "≥ +8.0%" in said["pass"]["en"]
