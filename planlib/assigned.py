@@ -143,13 +143,12 @@ def assign_customers(
     asked |= before >= 0
     free = asked & contactable & ~occupied & known & (before < 0)
     taken = np.zeros(len(hids), dtype=bool)
-    room = max(people - len(mine), 0)
-    taken[free] = draw([hid for hid, yes in zip(hids, free, strict=True) if yes], room, salt=experiment)
+    taken[free] = draw([hids[i] for i in np.flatnonzero(free)], max(people - len(mine), 0), salt=experiment)
     inside = np.flatnonzero(taken | (before >= 0))
     classes |= _classes_then(earlier, experiment) if block in CLASSES else {}
     column = "staff_id" if block in CLASSES else BLOCKS[block]
-    label = [str(value) or "—" for value in found[column]] if column else ["all"] * len(hids)
-    label = [f"{of}{_WITHIN}{classes[hid]}" if hid in classes else of for hid, of in zip(hids, label, strict=True)]
+    heads = [str(value) or "—" for value in found[column]] if column else ["all"] * len(hids)
+    label = [f"{of}{_WITHIN}{classes[hid]}" if hid in classes else of for hid, of in zip(hids, heads, strict=True)]
     dealt = assign(
         [hids[i] for i in inside],
         list(arms.values()),
@@ -162,13 +161,14 @@ def assign_customers(
     rows = [
         {"exp_id": experiment, "unit_id": names[hids[i]], "variant": order[dealt.arm[k]],
          "ratio_planned": repr(float(arms[order[dealt.arm[k]]])), "assigned_at": f"{now:%Y-%m-%d %H:%M:%S}",
-         "block": label[i]}
+         "block": _as_known(label[i], names)}
         for k, i in enumerate(inside) if taken[i]
     ]  # fmt: skip
     _refuse_formulas(rows, table)
-    if rows:
+    kept = [row | {"block": _as_known(row["block"], names)} for row in own]
+    if rows or kept != own:
         store.make_private(table.parent)
-        write_whole(table, _csv(HEADS, sorted([*own, *rows], key=lambda row: row["unit_id"]), bom=False))
+        write_whole(table, _csv(HEADS, sorted([*kept, *rows], key=lambda row: row["unit_id"]), bom=False))
     sent = [k for k, i in enumerate(inside) if dealt.sendable[k] and known[i]]
     lists = store.make_private(Path(outputs) / "private") / plan / experiment
     files = _write_lists(
@@ -250,6 +250,13 @@ def _written(root: Path, plan: str, key: bytes, ends: Mapping[str, dt.date | Non
         for path in sorted((store.raw_dir(root) / FOLDER / plan).glob("*.csv"))
         for row in _own_rows(path)
     ]  # fmt: skip
+
+
+def _as_known(block: str, names: Mapping[str, str]) -> str:
+    """Return a block with its employee as other sheets name them, so that one employee is one block in a read-out."""
+    staff, *within = block.partition(_WITHIN)
+    known = names.get(staff, staff)
+    return "".join((staff if is_formula(known) else known, *within))
 
 
 def _history(

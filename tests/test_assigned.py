@@ -13,6 +13,7 @@ import pytest
 from planlib.assigned import Other, assign_customers, safe_cell
 from planlib.core.errors import InputError
 from planlib.core.words import words
+from planlib.data import ids
 from planlib.data.engine import Engine
 from planlib.data.erase import forget
 from planlib.data.load import load
@@ -138,11 +139,33 @@ def test_the_load_takes_the_table_in(root):
     with Engine(root) as tables:
         rows = tables.query("SELECT * FROM assignments").rows()
         joined = tables.query(
-            "SELECT COUNT(*) AS n FROM assignments a JOIN customers c ON c.external_hid = a.unit_hid "
-            "JOIN follow_edges e ON e.external_hid = a.unit_hid AND e.staff_id = a.block"
-        ).one()
-    assert Counter(row["variant"] for row in rows) == done.arms and joined["n"] == 90
+            "SELECT a.block, e.staff_id FROM assignments a JOIN customers c ON c.external_hid = a.unit_hid "
+            "JOIN follow_edges e ON e.external_hid = a.unit_hid"
+        ).rows()
+    assert Counter(row["variant"] for row in rows) == done.arms and len(joined) == 90
+    assert all(row["staff_id"] == ids.hashed(ids.salt(root), row["block"]) for row in joined)
     assert {row["ratio_planned"] for row in rows} == {0.5} and {row["assigned_at"] for row in rows} == {NOW}
+
+
+def test_one_employee_is_one_block_whoever_wrote_the_row(root):
+    """A sheet names the employee, and so does the table; one that has the hash instead is mended on the next run."""
+    sheet = "\n".join(f"coupon,wmP{i:03d},control,0.5,2027-02-01 09:00:00,{STAFF[i % 3]}" for i in range(6))
+    put(root, "sheet.csv", f"exp_id,unit_id,variant,ratio_planned,assigned_at,block\n{sheet}\n")
+    load(root)
+    done = run(root, people=60)
+    rows = table(done)
+    key, named = ids.salt(root), {row["unit_id"]: row["block"] for row in rows}
+    assert done.added == 54 and set(named.values()) == set(STAFF)
+    text = done.table.read_text(encoding="utf-8")
+    for name in STAFF:
+        text = text.replace(f",{name}\n", f",{ids.hashed(key, name)}\n")
+    done.table.write_text(text, encoding="utf-8", newline="")
+    assert not run(root, people=60).added and table(done) == rows
+    load(root)
+    with Engine(root) as tables:
+        (trial,) = trials(tables)
+        with people_of(tables, trial) as people:
+            assert set(people.breakdown("variant", ("control", "coupon"), "block")) == set(STAFF)
 
 
 def ends(root, day):
@@ -210,7 +233,10 @@ def test_every_employee_splits_each_class(root, block, parts):
 
 
 def test_who_changes_class_later_stays_in_the_block_of_the_assignment(root):
-    """Ten of an employee, all in the control, were active then: those assigned now as silent are halved on their own."""
+    """Ten of an employee, all in the control, were active then: those who are new and silent are halved by themselves.
+
+    With the class of today they would count as silent, and ten of the new would be owed to the other arm.
+    """
     acts(root)
     done = run(root, people=1, block="interaction_class")
     units = [f"wmP{i:03d}" for i in range(0, 30, 3)]
