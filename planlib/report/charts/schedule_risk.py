@@ -124,7 +124,7 @@ def tornado(bars: Sequence[SwingBar], words: Words) -> Figure:
     height = min(262.0, 30.0 * len(bars))
     ax = b.panel(figure, _NAMES, 30, b.LIVE - _NAMES - 50, height, xlim=(low - room, high + room),
                  ylim=(len(bars) - 0.5, -0.5))  # fmt: skip
-    for x in b.ticks(low, high, most=6):
+    for x in (x for x in b.ticks(low, high, most=6) if low - room <= x <= high + room):
         ax.axvline(x, color=b.GRID, linewidth=0.8, zorder=0.5)
         b.write(ax, x, len(bars) - 0.5, f"{x:+.0f}".replace("-", "−") if x else "0", size=8.5, ha="center", dy=-12,
                 tick=True)  # fmt: skip
