@@ -67,6 +67,11 @@ VARIANT_UNITS = {
     "high": "@unit", "decision": "words:experiments.decision",
 }  # fmt: skip
 
+HIT_UNITS = {
+    "test": "bilingual", "low": "relative_change", "high": "relative_change", "lift": "relative_change",
+    "adopt": "relative_change", "hit": "words:readout.hit",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
@@ -812,6 +817,46 @@ def variant_rows(read: Read, others: Mapping[str, Any]) -> list[Row]:
             }
         )  # fmt: skip
     return rows
+
+
+def hit_rows(reads: Sequence[Read]) -> list[Row]:
+    """Return a row for each treatment of a finished, valid test of which the plan expected something.
+
+    Predicted is an effect of 0 give or take 1.96 sqrt(prior^2 + se^2): the standard deviation that the plan expects of
+    relative effects, and the error of the read-out itself.
+    """
+    rows = []
+    for read in reads:
+        if read.out is None or read.asked.running or read.out.decision.id == "invalid":
+            continue
+        prior = read.asked.question.prior_sd_rel
+        for one in read.out.adoptable:
+            if prior is None or one.shrunken is None:
+                continue
+            reach = 1.96 * float(np.hypot(prior, one.lift.se))
+            own = with_arm(read.name, one.treatment) if len(read.out.arms) > 2 else read.name
+            hit = "inside" if abs(one.lift.estimate) <= reach else "outside"
+            rows.append(
+                {f"test_{loc}": own[loc] for loc in LOCALES}
+                | {"low": -reach, "high": reach, "lift": one.lift.estimate, "adopt": one.shrunken, "hit": hit}
+            )
+    return rows
+
+
+def hits_said(book: Any, rows: Sequence[Row]) -> Text:
+    """Record how often realised lifts fell inside what was predicted, and what shrinkage takes off; return both."""
+    if not rows:
+        return book.text("readout.say.hits_none")
+    n, inside_n = len(rows), sum(row["hit"] == "inside" for row in rows)
+    band = wilson(inside_n, n, level=LEVEL)
+    ends = {"low": float(band.low), "high": float(band.high)}
+    off = float(np.mean([abs(row["lift"] - row["adopt"]) for row in rows]))
+    book.metric("hits_n", n, "count", method="count")
+    book.metric("hits", inside_n / n, "ratio", method="wilson", interval=(*ends.values(), LEVEL), n=n)
+    for end, value in ends.items():
+        book.metric(f"hits_{end}", value, "ratio", method="wilson", n=n)
+    book.metric("hits_off", off, "points", method="mean", n=n)
+    return book.text("readout.say.hits", **{key: f"hits_{key}" for key in ("n", *ends, "off")}, share="hits")
 
 
 def segment_frame(rows: Sequence[Row]) -> list[Row]:

@@ -247,6 +247,30 @@ def test_the_effect_is_drawn_by_day_only_where_people_came_on_several(runs):
     assert days[-1]["people"] == told["welcome_coupon_people"]["value"]
 
 
+def test_lifts_of_finished_tests_are_held_against_what_the_plan_expected(runs, decided):
+    """Half-width and share by hand from the table of read-outs; what is invalid or still runs predicts nothing."""
+    found, told = table(runs, "sample", "hits"), metrics(runs, "sample")
+    assert 0 < len(found) < len(decided) and told["hits_n"]["value"] == len(found)
+    names = {row["test_en"] for row in table(runs, "sample", "readouts") if row["decision"] == "invalid"}
+    assert not names & {row["test_en"] for row in found}
+    for row in found:
+        assert row["low"] == -row["high"] < -1.96 * 0.05  # wider than the plan's expectation alone
+        weight = row["adopt"] / row["lift"]  # prior^2 / (prior^2 + se^2)
+        assert row["high"] == pytest.approx(1.96 * 0.05 / weight**0.5)
+        assert row["hit"] == ("inside" if abs(row["lift"]) <= row["high"] else "outside")
+    inside, n = sum(row["hit"] == "inside" for row in found), len(found)
+    z, share = 1.959964, inside / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    assert told["hits"]["value"] == pytest.approx(share)
+    assert told["hits_low"]["value"] == pytest.approx(middle - half, abs=1e-6)
+    assert told["hits_high"]["value"] == pytest.approx(middle + half, abs=1e-6)
+    off = sum(abs(row["lift"] - row["adopt"]) for row in found) / n
+    assert told["hits_off"]["value"] == pytest.approx(off)
+    for name in ("few", "nothing", "own"):  # no plan expects anything of these
+        assert table(runs, name, "hits") == [] and "hits" not in metrics(runs, name)
+
+
 def test_results_are_equal_in_either_language_and_say_that_data_are_invented(runs):
     few, english = results(runs, "few"), results(runs, "english")
     assert few | {"plan": 0} == english | {"plan": 0}
