@@ -15,12 +15,11 @@ import numpy as np
 
 from planlib.core.draws import Distribution
 from planlib.core.words import LOCALES, words
-from planlib.milestones.calendar import PlanMonth, month_of, plan_month, slack_workdays
+from planlib.milestones.calendar import PlanMonth, plan_month, slack_workdays
 from planlib.milestones.dated import DatedNetwork, DatedTask, Dates, Tie, frozen_calendar
 from planlib.milestones.network import Link, Network, crash
-from planlib.milestones.progress import Indices, earned_schedule, indices
-from planlib.milestones.progress import Schedule as EarnedSchedule
 from planlib.milestones.simulation import Group, Mitigation, Risk
+from planlib.milestones.tracking import Standing, standing
 from planlib.milestones.workdays import WorkCalendar
 from planlib.plan import model
 from planlib.plan.load import Plan
@@ -409,22 +408,18 @@ def person_days(plan: Plan, schedule: Scheduled) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Tracked:
-    """Progress of a schedule at a day, in person-days.
+    """Progress of a schedule at a day.
 
     Attributes:
-        planned, earned: value to date.
-        total: of all tasks.
-        indices: earned value's.
-        earned_schedule: in plan months.
-        behind_workdays: how much later the last task ends than planned; below 0 sooner.
+        standing: planned and earned value in person-days, pace and forecast in working days from the first on.
+        at_pace: day of the finish at the pace so far; None while nothing is earned.
+        behind_workdays: how much later than planned the last task ends when the rest is put in order again; below 0
+            sooner.
         before, now: {id: dates} as planned, and with what has happened.
     """
 
-    planned: float
-    earned: float
-    total: float
-    indices: Indices
-    earned_schedule: EarnedSchedule
+    standing: Standing
+    at_pace: dt.date | None
     behind_workdays: int
     before: Mapping[str, Dates]
     now: Mapping[str, Dates]
@@ -433,35 +428,22 @@ class Tracked:
 def tracked(plan: Plan, schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date) -> Tracked | None:
     """Return the progress at a day on which the schedule has begun and is not empty, else None.
 
-    Value is counted in person-days and earned by the share done; what a task was to have earned by a day grows with
-    its working days. Actual costs are not compared: the log tells money, the plan's value is work.
+    Value is counted in person-days, each task's evenly over its planned time. Costs are not compared: the log tells
+    money, the plan's value is work.
     """
-    before, value = schedule.dates(), person_days(plan, schedule)
     tasks = [k for k, item in enumerate(schedule.items) if item.kind == "task"]
-    last = max((before[schedule.items[k].id].finish for k in tasks), default=as_of)
-    if as_of < schedule.network.first_day or value.sum() == 0:
+    first, calendar = schedule.network.first_day, schedule.calendar
+    if as_of < first or not tasks:
         return None
-    months = [plan_month(plan.start, m, schedule.calendar) for m in range(1, month_of(plan.start, last) + 1)]
-    worked = {k: worked_days(schedule, schedule.items[k].id, before[schedule.items[k].id]) for k in tasks}
-
-    def planned(day: dt.date) -> float:
-        return float(sum(value[k] * sum(d <= day for d in worked[k]) / max(len(worked[k]), 1) for k in tasks))
-
-    line = [planned(month.last) for month in months]
-    line[-1] = float(value.sum())
-    earned = float(sum(value[k] * states[n].done for k in tasks if (n := schedule.items[k].id) in states))
-    month = plan_month(plan.start, month_of(plan.start, as_of), schedule.calendar)
-    elapsed = month.month - 1 + schedule.calendar.between(month.first, as_of) / max(month.workdays, 1)
-    now = replanned(schedule, states, as_of)
-    ends = [max(found[schedule.items[k].id].finish for k in tasks) for found in (before, now)]
-    due = min(planned(as_of), float(value.sum()))
-    return Tracked(
-        planned=due,
-        earned=earned,
-        total=float(value.sum()),
-        indices=indices(budget=float(value.sum()), planned=due, earned=earned, actual=0.0),
-        earned_schedule=earned_schedule(line, elapsed=max(elapsed, 1e-9), earned=earned),
-        behind_workdays=-slack_workdays(ends[0], ends[1], schedule.calendar),
-        before=before,
-        now=now,
-    )
+    ids = [schedule.items[k].id for k in tasks]
+    before, now = schedule.dates(), replanned(schedule, states, as_of)
+    finish = np.array([calendar.between(first, before[name].finish) for name in ids], dtype=float)
+    start = np.array([calendar.between(first, before[name].start) - 1 for name in ids], dtype=float)
+    done = [states[name].done if name in states else 0.0 for name in ids]
+    status = float(calendar.between(first, as_of))
+    found = standing(np.maximum(start, 0), finish, person_days(plan, schedule)[tasks], done, status=status)
+    at_pace = None
+    if found.finish is not None:
+        at_pace = calendar.add(calendar.on_or_after(first), max(int(np.ceil(found.finish)) - 1, 0))
+    ends = [max(dates[name].finish for name in ids) for dates in (before, now)]
+    return Tracked(found, at_pace, -slack_workdays(ends[0], ends[1], calendar), before, now)

@@ -140,8 +140,10 @@ def test_earned_value_counts_person_days_by_hand():
     assert value["consent_wording"] == 8.0  # nobody is named, so one person
     done = {"platform_requirements": entry("platform_requirements", done=1.0), "hiring": entry("hiring", done=0.5)}
     found = scheduling.tracked(loaded, plan, done, dt.date(2027, 1, 29))
-    assert found.earned == pytest.approx(6.0 + 15.0)
-    assert 0 < found.planned < found.total == pytest.approx(sum(value.values()))
-    assert found.indices.spi == pytest.approx(found.earned / found.planned)
-    assert found.earned_schedule.spi_time < 1
+    assert found.standing.earned == pytest.approx(6.0 + 15.0)
+    assert 0 < found.standing.planned < found.standing.budget == pytest.approx(sum(value.values()))
+    assert found.standing.spi == pytest.approx(found.standing.earned / found.standing.planned)
+    assert found.standing.schedule.spi_time < 1
+    assert found.at_pace > max(row.finish for row in found.before.values())
+    assert found.behind_workdays > 0
     assert scheduling.tracked(loaded, plan, done, dt.date(2026, 12, 31)) is None

@@ -189,12 +189,12 @@ def load_share(
 
 def progress_figures(book: Any, follow: Any, day: dt.date) -> dict[str, Any]:
     """Record the figures of progress; return the values of its sentence."""
-    book.metric("earned_days", follow.earned, "number", method="earned_value")
-    book.metric("planned_days", follow.planned, "number", method="earned_value")
-    spi = follow.indices.spi
-    reason = None if spi is not None else "nothing_planned"
-    book.metric("spi", spi, "number", method="earned_value", reason=reason)
-    book.metric("spi_time", follow.earned_schedule.spi_time, "number", method="earned_schedule")
+    found = follow.standing
+    book.metric("earned_days", found.earned, "number", method="earned_value")
+    book.metric("planned_days", found.planned, "number", method="earned_value")
+    pace = found.schedule.spi_time if found.schedule else None
+    for name, value, method in (("spi", found.spi, "earned_value"), ("spi_time", pace, "earned_schedule")):
+        book.metric(name, value, "number", method=method, reason="nothing_planned" if value is None else None)
     days = follow.behind_workdays
     book.metric("behind", abs(days), "number", method="forward_pass")
     told = {"earned": "earned_days", "planned": "planned_days", "spi_time": "spi_time", "behind": "behind"}
