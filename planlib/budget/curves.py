@@ -283,7 +283,7 @@ _SLOPE = {
 }
 _INVERSE = {
     "hill": _hill_inverse,
-    "michaelis_menten": lambda m, s: np.maximum(m**-0.5 - 1.0, 0.0),
+    "michaelis_menten": lambda m, s: np.maximum(1.0 / np.sqrt(m) - 1.0, 0.0),
     "exponential": lambda m, s: np.maximum(-np.log(m), 0.0),
     "logarithmic": lambda m, s: np.maximum(1.0 / m - 1.0, 0.0),
     "power": lambda m, s: (s / m) ** (1.0 / (1.0 - s)),

@@ -26,6 +26,11 @@ _MAX_ROUNDS = 200
 _TIGHT = 1e-8  # how far a relaxation's outcomes may stand off the envelope, relative
 _PATIENCE = 3  # rounds without progress that end a relaxation
 _ZERO = 1e-12
+_CLOSE = 1e-13  # how far sums at a price may stand off their goal, relative; what is left is moved afterwards
+_LEAST_PRICE = 1e-300
+_MAX_STEPS = 200  # of a search for a price
+_NARROW = 1e-15  # relative width that ends it
+_FAR = 1e4  # ends of it further apart than this are halved
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,12 +176,11 @@ def violations(problem: Problem, spend: np.ndarray) -> dict[str, float]:
         scale = max(abs(line.limit), size if line.spend is not None else 1.0)
         if miss > 0:
             found[line.name] = miss / scale
-    for i, x in enumerate(spend):
-        miss = max(problem.low[i] - x, x - problem.high[i], 0.0)
-        if x > problem.low[i] and problem.least_if_on[i] > problem.low[i]:
-            miss = max(miss, min(x - problem.low[i], problem.least_if_on[i] - x))
-        if miss > 0:
-            found[f"channel {i}"] = miss / max(problem.high[i], 1.0)
+    gap = np.minimum(spend - problem.low, problem.least_if_on - spend)
+    gap = np.where((spend > problem.low) & (problem.least_if_on > problem.low), gap, 0.0)
+    misses = np.maximum(np.maximum(problem.low - spend, spend - problem.high), gap)
+    for i in np.flatnonzero(misses > 0):
+        found[f"channel {i}"] = float(misses[i] / max(problem.high[i], 1.0))
     return found
 
 
@@ -193,6 +197,8 @@ class _Banded:
     total: float
     equal: bool
     group: np.ndarray  # (N,)
+    lows: np.ndarray  # (G,) sums of the channels' own limits
+    highs: np.ndarray  # (G,)
     floor: np.ndarray  # (G,)
     ceiling: np.ndarray  # (G,)
 
@@ -202,43 +208,64 @@ class _Banded:
 
 def _banded(problem: Problem) -> _Banded | None:
     """Read the problem as one budget with bands on groups, or None when it has another form."""
-    n = len(problem.curves)
     gaps = (problem.least_if_on > problem.low).any()
     if gaps or (problem.curves.inflection > 0).any() or (problem.worth <= 0).any() or np.ptp(problem.price) > 0:
         return None
-    if any(line.outcome is not None for line in problem.lines):
+    lines = problem.lines
+    if not lines or any(line.outcome is not None or line.spend is None for line in lines):
         return None
-    whole = [line for line in problem.lines if line.spend is not None and np.ptp(line.spend) == 0 and line.spend[0] > 0]
-    if len(whole) != 1 or whole[0].sense == ">=":
+    weights = np.array([line.spend for line in lines])  # (R, N)
+    unit, inside = weights.max(axis=1), weights != 0
+    if (unit <= 0).any() or (weights != unit[:, None] * inside).any():
         return None
-    group = np.full(n, -1)
+    whole = np.flatnonzero(inside.all(axis=1))
+    if len(whole) != 1 or lines[whole[0]].sense == ">=":
+        return None
+    r = int(whole[0])
+    found = _bands(lines[:r] + lines[r + 1 :], np.delete(unit, r), np.delete(inside, r, axis=0))
+    if found is None:
+        return None
+    group, floor, ceiling = found
+    lows = np.bincount(group, weights=problem.low, minlength=len(floor))
+    highs = np.bincount(group, weights=problem.high, minlength=len(floor))
+    total, equal = lines[r].limit / unit[r], lines[r].sense == "=="
+    return _Banded(total, equal, group, lows, highs, np.maximum(floor, lows), np.minimum(ceiling, highs))
+
+
+def _bands(
+    lines: tuple[Line, ...], unit: np.ndarray, inside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return each channel's group and the groups' limits; None where groups overlap.
+
+    Args:
+        lines: R rules, each on the sum of some channels.
+        unit: (R,) weight of those channels.
+        inside: (R, N) which they are.
+
+    Channels that no rule names share one group without limits.
+    """
+    known: dict[bytes, int] = {}
+    first: list[int] = []
     bands: list[list[float]] = []
-    for line in problem.lines:
-        if line is whole[0]:
-            continue
-        inside = np.zeros(n, dtype=bool) if line.spend is None else line.spend != 0
-        known = np.unique(group[inside])
-        if not inside.any() or np.ptp(line.spend[inside]) > 0 or line.spend[inside][0] < 0 or len(known) != 1:
-            return None
-        if known[0] < 0:
-            group[inside] = len(bands)
+    for r, line in enumerate(lines):
+        g = known.setdefault(inside[r].tobytes(), len(bands))
+        if g == len(bands):
+            first.append(r)
             bands.append([0.0, math.inf])
-        elif (group == known[0]).sum() != inside.sum():
-            return None
-        band, limit = bands[group[inside][0]], line.limit / line.spend[inside][0]
+        limit = line.limit / unit[r]
         if line.sense in (">=", "=="):
-            band[0] = max(band[0], limit)
+            bands[g][0] = max(bands[g][0], limit)
         if line.sense in ("<=", "=="):
-            band[1] = min(band[1], limit)
-    free = group < 0
-    if free.any():
-        group[free] = len(bands)
+            bands[g][1] = min(bands[g][1], limit)
+    members = inside[first]  # (G, N)
+    if (members.sum(axis=0) > 1).any():
+        return None
+    group = np.arange(1, len(bands) + 1) @ members - 1
+    if (group < 0).any():
+        group[group < 0] = len(bands)
         bands.append([0.0, math.inf])
-    lows = np.bincount(group, weights=problem.low, minlength=len(bands))
-    highs = np.bincount(group, weights=problem.high, minlength=len(bands))
-    floor, ceiling = (np.array(side) for side in zip(*bands, strict=True))
-    total = whole[0].limit / whole[0].spend[0]
-    return _Banded(total, whole[0].sense == "==", group, np.maximum(floor, lows), np.minimum(ceiling, highs))
+    floor, ceiling = np.array(bands).T
+    return group, floor, ceiling
 
 
 def _by_dual(problem: Problem) -> Optimum | None:
@@ -252,27 +279,35 @@ def _by_dual(problem: Problem) -> Optimum | None:
 
     def wanted(price: np.ndarray | float) -> np.ndarray:
         """Spends at which one more CNY brings `price` (the objective's own price included)."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            found = curves.spend_at_slope(price / problem.worth)
-        return np.minimum(np.maximum(np.where(price > 0, found, high), low), high)
-
-    with np.errstate(divide="ignore", over="ignore"):
-        slopes = problem.worth * curves.slope(np.maximum(low, high * _ZERO))
-    top = float(min(slopes.max() * 2, 1e300))
+        found = curves.spend_at_slope(np.maximum(price, 0.0) / problem.worth)
+        return np.minimum(np.maximum(found, low), high)
 
     def short(price: float) -> float:
-        sums = form.sums(wanted(price)) if len(form.floor) > 1 else np.array([wanted(price).sum()])
+        sums = form.sums(wanted(price))
         return float(np.minimum(np.maximum(sums, form.floor), form.ceiling).sum()) - form.total
 
-    money = own if not form.equal and short(own) <= 0 else _root(short, top)
-    sums = form.sums(wanted(money))
-    prices = np.full(len(sums), money)
-    off = (sums < form.floor) | (sums > form.ceiling)
-    goal = np.minimum(np.maximum(sums, form.floor), form.ceiling)
-    if off.any():
-        prices = np.where(off, _roots(lambda p: form.sums(wanted(p[form.group])) - goal, len(sums), top), money)
-    best = wanted(prices[form.group])
-    sums = form.sums(best)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        cheap, dear = _ends_of_price(problem)
+        if not form.equal and short(own) <= 0:
+            money = own
+        else:
+            ends = cheap, dear, form.ceiling.sum() - form.total, form.floor.sum() - form.total
+            money = _root(short, *map(float, ends), enough=_CLOSE * form.total)
+        best = wanted(money)
+        sums = form.sums(best)
+        prices = np.full(len(sums), money)
+        goal = np.minimum(np.maximum(sums, form.floor), form.ceiling)
+        over, under = sums > goal, sums < goal
+        if over.any() or under.any():
+            found = _roots(
+                lambda price: form.sums(wanted(price[form.group])) - goal,
+                np.where(over, max(cheap, money), cheap), np.where(under, min(dear, money), dear),
+                np.where(over, sums, form.highs) - goal, np.where(under, sums, form.lows) - goal,
+                done=~(over | under), enough=_CLOSE * goal,
+            )  # fmt: skip
+            prices = np.where(over | under, found, money)
+            best = wanted(prices[form.group])
+            sums = form.sums(best)
     if form.equal or money > own:
         goal = _moved(goal, form.floor, form.ceiling, form.total - goal.sum())
     spend = _moved_within(best, low, high, form.group, goal - sums)
@@ -287,58 +322,76 @@ def _by_dual(problem: Problem) -> Optimum | None:
     return Optimum("optimal", spend, curves.value(spend), value, max(bound, value), gap, 0, "dual")
 
 
-def _root(above: Callable[[float], float], top: float) -> float:
-    """Return the price at which a falling function is 0: false position on a logarithmic scale, halving when slow."""
-    low, high = math.log(top) - 60.0, math.log(top)
-    f_low, f_high = above(math.exp(low)), above(top)
-    if f_low <= 0:
-        return math.exp(low)
-    if f_high >= 0:
-        return top
+def _ends_of_price(problem: Problem) -> tuple[float, float]:
+    """Return the price at which every channel is at its high, and the one at which every channel is at its low."""
+    free = problem.high > problem.low
+    at_high = problem.worth * problem.curves.slope(problem.high)
+    at_low = problem.worth * problem.curves.slope(np.maximum(problem.low, problem.high * _ZERO))
+    dear = min(max(float(at_low.max(where=free, initial=0.0)) * 2, _LEAST_PRICE), 1 / _LEAST_PRICE)
+    return min(max(float(at_high.min(where=free, initial=dear)) / 2, _LEAST_PRICE), dear), dear
+
+
+def _root(
+    above: Callable[[float], float], cheap: float, dear: float, f_cheap: float, f_dear: float, *, enough: float
+) -> float:
+    """Return the price at which a falling function is 0 within `enough`, from its values at two ends.
+
+    False position after Anderson & Björck (1973) on the scale price^-1/2, on which the spends of Michaelis-Menten
+    curves are straight lines; a halving of the logarithm where the ends are far apart or progress is slow.
+    """
+    if f_cheap <= 0:
+        return cheap
+    if f_dear >= 0:
+        return dear
+    low, high, f_low, f_high = dear**-0.5, cheap**-0.5, f_dear, f_cheap
     side = 0
-    for step in range(200):
-        by_line = (low * f_high - high * f_low) / (f_high - f_low)
-        middle = by_line if step % 8 < 6 and low < by_line < high else (low + high) / 2
-        f = above(math.exp(middle))
-        if f == 0 or high - low < 1e-14 * max(1.0, abs(low)):
-            return math.exp(middle)
+    for step in range(_MAX_STEPS):
+        middle = (low * f_high - high * f_low) / (f_high - f_low)
+        if step % 8 >= 6 or high > _FAR * low or not low < middle < high:
+            middle = math.sqrt(low) * math.sqrt(high)
+        f = above(middle**-2)
+        if abs(f) <= enough or high - low <= _NARROW * high:
+            break
         if f > 0:
-            low, f_low = middle, f
-            f_high = f_high / 2 if side > 0 else f_high
-            side = 1
+            f_low = f_low * _kept(f, f_high) if side > 0 else f_low
+            high, f_high, side = middle, f, 1
         else:
-            high, f_high = middle, f
-            f_low = f_low / 2 if side < 0 else f_low
-            side = -1
-        if abs(f) <= 1e-12 * max(abs(f_low), 1.0) * 1e-3:
-            return math.exp(middle)
-    return math.exp((low + high) / 2)
+            f_high = f_high * _kept(f, f_low) if side < 0 else f_high
+            low, f_low, side = middle, f, -1
+    return middle**-2
 
 
-def _roots(above: Callable[[np.ndarray], np.ndarray], n: int, top: float) -> np.ndarray:
-    """Return n prices at which n falling functions are 0: `_root` for all of them at once."""
-    low, high = np.full(n, math.log(top) - 60.0), np.full(n, math.log(top))
-    f_low, f_high = above(np.exp(low)), above(np.exp(high))
-    found = np.where(f_low <= 0, low, high)
-    done = (f_low <= 0) | (f_high >= 0)
-    enough = 1e-15 * np.maximum(np.abs(f_low), 1.0)
-    side = np.zeros(n)
-    for step in range(200):
-        middle = (low + high) / 2
-        if step % 8 < 6:
-            by_line = (low * f_high - high * f_low) / np.where(f_high == f_low, 1.0, f_high - f_low)
-            middle = np.where((low < by_line) & (by_line < high), by_line, middle)
-        f = above(np.exp(middle))
-        found = np.where(done, found, middle)
-        done |= (np.abs(f) <= enough) | (high - low < 1e-14 * np.maximum(np.abs(low), 1.0))
+def _kept(new: float, old: float) -> float:
+    """Return the share of its value that the end which stays keeps."""
+    share = 1 - new / old
+    return share if share > 0 else 0.5
+
+
+def _roots(
+    above: Callable[[np.ndarray], np.ndarray], cheap: np.ndarray, dear: np.ndarray, f_cheap: np.ndarray,
+    f_dear: np.ndarray, *, done: np.ndarray, enough: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return prices at which n falling functions are 0: `_root` for all of them at once, except `done` ones."""
+    low, high, f_low, f_high = dear**-0.5, cheap**-0.5, f_dear, f_cheap
+    at = np.where(f_cheap <= 0, high, low)
+    done = done | (f_cheap <= 0) | (f_dear >= 0)
+    side = np.zeros(len(at))
+    for step in range(_MAX_STEPS):
+        by_line = (low * f_high - high * f_low) / (f_high - f_low)
+        good = (low < by_line) & (by_line < high) & (high <= _FAR * low) if step % 8 < 6 else False
+        at = np.where(done, at, np.where(good, by_line, np.sqrt(low) * np.sqrt(high)))
+        f = above(1 / (at * at))
+        done = done | (np.abs(f) <= enough) | (high - low <= _NARROW * high)
         if done.all():
             break
         up = f > 0
-        f_high, f_low = np.where(up & (side > 0), f_high / 2, f_high), np.where(~up & (side < 0), f_low / 2, f_low)
-        low, f_low = np.where(up, middle, low), np.where(up, f, f_low)
-        high, f_high = np.where(up, high, middle), np.where(up, f_high, f)
+        share = 1 - f / np.where(up, f_high, f_low)
+        share = np.where(share > 0, share, 0.5)
+        f_low = np.where(up, np.where(side > 0, f_low * share, f_low), f)
+        f_high = np.where(up, f, np.where(side < 0, f_high * share, f_high))
+        low, high = np.where(up, low, at), np.where(up, at, high)
         side = np.where(up, 1.0, -1.0)
-    return np.exp(found)
+    return 1 / (at * at)
 
 
 def _moved(values: np.ndarray, low: np.ndarray, high: np.ndarray, by: float) -> np.ndarray:

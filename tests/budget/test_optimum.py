@@ -146,6 +146,31 @@ def test_cutting_planes_agree_with_the_exact_dual(seed):
     assert general.bound >= exact.value * (1 - 1e-9) and exact.bound >= general.value * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("price", [-0.5, 0.0, 0.2])
+@pytest.mark.parametrize("seed", range(3))
+def test_bands_hold_where_money_has_no_price_of_its_own(seed, price):
+    """A budget that is never used up, bands that bind from both sides, a channel that is closed."""
+    rng = np.random.default_rng(400 + seed)
+    kinds = ["power" if c == 5 else "michaelis_menten" if c < 8 else "exponential" for c in range(12)]
+    curves = Curves.of([(kind, rng.uniform(5, 50), rng.uniform(5, 60), 0.5) for kind in kinds])
+    high = np.where(np.arange(12) == 5, 0.0, 50.0)
+    mine = [(np.arange(12) % 3 == g).astype(float) for g in range(3)]
+    limits = [(0.0, 40.0), (149.0, 160.0), (0.0, 150.0)]
+    sides = [(g, side, sense) for g in range(3) for side, sense in ((0, ">="), (1, "<="))]
+    bands = [Line(f"{g}{sense}", sense, limits[g][side], mine[g]) for g, side, sense in sides]
+    found = optimise(Problem(curves, 0, high, (budget(1e3, 12, "<="), *bands), price=price))
+    assert found.method == "dual" and found.gap_rel <= 1e-9
+    slope = curves.slope(found.spend)
+    for (least, most), inside in zip(limits, mine, strict=True):
+        spent = found.spend @ inside
+        assert least - 1e-9 <= spent <= most + 1e-9
+        more, less = (inside > 0) & (found.spend < high - 1e-6), (inside > 0) & (found.spend > 1e-6)
+        assert_allclose(slope[more & less], slope[more & less].max(initial=0.0), rtol=1e-8)  # none to gain within
+        assert spent > most - 1e-9 or slope[more].max(initial=-1) <= price + 1e-9  # nor by more
+        assert spent < least + 1e-9 or slope[less].min() >= price - 1e-9  # nor by less
+    assert_allclose(found.spend @ mine[0], 40.0)
+
+
 def test_infeasible_is_said():
     curves = Curves.of([("michaelis_menten", 100.0, 100.0)] * 2)
     assert optimise(Problem(curves, 0, 50, (budget(200, 2),))).status == "infeasible"
