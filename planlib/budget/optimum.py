@@ -22,6 +22,7 @@ from planlib.core.guards import Guard
 SENSES = ("<=", ">=", "==")
 FEASIBILITY = 1e-6  # relative, as `violations` measures
 _FIRST_CUTS = np.array([1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.0])
+_FINE, _LOOSE = 1e-9, 1e-7  # feasibility of the linear programs
 _MAX_ROUNDS = 200
 _TIGHT = 1e-8  # how far a relaxation's outcomes may stand off the envelope, relative
 _PATIENCE = 3  # rounds without progress that end a relaxation
@@ -521,7 +522,7 @@ class _Search:
         least_off, stalled = math.inf, 0
         for _ in range(_MAX_ROUNDS):
             self.model.run()
-            if self.model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            if self.model.getModelStatus() != highspy.HighsModelStatus.kOptimal and not self._solved_loosely():
                 return None
             values = np.asarray(self.model.getSolution().col_value)
             x = np.clip(values[: self.n] * self.x_unit, part.low, part.high)
@@ -542,6 +543,20 @@ class _Search:
             if not (up.size or down.size):
                 break
         return _Relaxed(x, y, bound + 1e-9 * abs(bound))
+
+    def _solved_loosely(self) -> bool:
+        """Solve once more to 1e-7: a miss that rounding alone explains does not make a problem infeasible."""
+        import highspy
+
+        self._tolerance(_LOOSE)
+        self.model.run()
+        status = self.model.getModelStatus()
+        self._tolerance(_FINE)
+        return status == highspy.HighsModelStatus.kOptimal
+
+    def _tolerance(self, value: float) -> None:
+        for kind in ("primal", "dual"):
+            self.model.setOptionValue(f"{kind}_feasibility_tolerance", value)
 
     def _envelope(self, part: _Part, touch: np.ndarray, x: np.ndarray) -> np.ndarray:
         low, top = self.curves.value(part.low), self.curves.value(touch)
@@ -657,7 +672,7 @@ class _Search:
         self.model = highspy.Highs()
         for option, value in (
             ("output_flag", False), ("presolve", "off"), ("threads", 1),
-            ("primal_feasibility_tolerance", 1e-9), ("dual_feasibility_tolerance", 1e-9),
+            ("primal_feasibility_tolerance", _FINE), ("dual_feasibility_tolerance", _FINE),
         ):  # fmt: skip
             self.model.setOptionValue(option, value)
         self.model.passModel(lp)

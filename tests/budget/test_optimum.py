@@ -224,3 +224,23 @@ def test_every_problem_of_the_input_at_once():
         )  # fmt: skip
     fields = {p.field for p in error.value.problems}
     assert fields == {"low[0]", "lines[0].sense", "lines[1].limit", "lines[1].name", "lines[1].spend"}
+
+
+def test_rounding_in_the_linear_program_does_not_make_a_problem_infeasible():
+    rng = np.random.default_rng(402)
+    kinds = ["power" if c == 5 else "michaelis_menten" if c < 8 else "exponential" for c in range(12)]
+    curves = Curves.of([(kind, rng.uniform(5, 50), rng.uniform(5, 60), 0.5) for kind in kinds])
+    high = np.where(np.arange(12) == 5, 0.0, 50.0)
+    thirds = [(np.arange(12) % 3 == g).astype(float) for g in range(3)]
+    lines = [
+        Line("budget", "<=", 1e3, np.ones(12)),
+        Line("g0", "<=", 60.0, thirds[0]),
+        Line("g1", ">=", 149.0, thirds[1]),
+        Line("g1m", "<=", 150.0, thirds[1]),
+    ]
+    idle = Line("idle", "<=", 1e4, None, np.ones(12))  # a rule on results, which the dual does not take
+    dual, planes = (optimise(Problem(curves, 0, high, tuple(rows), price=0.2)) for rows in (lines, [*lines, idle]))
+    assert (dual.method, planes.method) == ("dual", "cutting_planes")
+    assert planes.status == "optimal"
+    assert planes.value == pytest.approx(dual.value, rel=1e-6)
+    assert planes.bound >= dual.value * (1 - 1e-9)
