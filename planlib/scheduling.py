@@ -7,8 +7,8 @@ other programs all take their dates from here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -167,10 +167,13 @@ def _impact(three: tuple[float, float, float]) -> Distribution:
     return Distribution("pert", low=low, mode=mode, high=high) if high > low else Distribution("fixed", mean=mode)
 
 
-def plain_network(schedule: Scheduled) -> Network:
+def plain_network(schedule: Scheduled, keep: Collection[str] | None = None) -> Network:
     """Return the items in working days from the first on, for crashing and levelling: one calendar, whole lags.
 
     A lag in days of the calendar counts as the working days in it, five of seven.
+
+    Args:
+        keep: these items only, with all that they wait for; None = all.
     """
     first = schedule.network.first_day
     floors = {}
@@ -183,9 +186,22 @@ def plain_network(schedule: Scheduled) -> Network:
     ties = [
         Link(tie.before, item.id, tie.kind, float(round(tie.lag_days * (5 / 7 if tie.elapsed else 1))))
         for item in schedule.items
+        if keep is None or item.id in keep
         for tie in item.ties
     ]
-    return Network([item.id for item in schedule.items], ties, not_before=floors)
+    ids = [item.id for item in schedule.items if keep is None or item.id in keep]
+    return Network(ids, ties, not_before={name: floors[name] for name in ids if name in floors})
+
+
+def before(schedule: Scheduled, item: str) -> frozenset[str]:
+    """Return an item and everything that it waits for, however far back."""
+    waits = {row.id: [tie.before for tie in row.ties] for row in schedule.items}
+    found, left = {item}, [item]
+    while left:
+        new = set(waits[left.pop()]) - found
+        found |= new
+        left += new
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,30 +221,35 @@ class BoughtTime:
     meets: bool
 
 
-def cheapest_crash(plan: Plan, schedule: Scheduled, due: dt.date) -> BoughtTime:
-    """Return the least extra cost at which all tasks end by a day, or what money can do at most."""
+def cheapest_crash(plan: Plan, schedule: Scheduled, item: str, due: dt.date) -> BoughtTime:
+    """Return the least extra cost at which an item is done by a day, or what money can do at most."""
+    keep = before(schedule, item)
     normal = np.ceil(schedule.days[:, _LIKELY])
     shortest, cost = normal.copy(), np.zeros(len(normal))
-    place = {item.id: k for k, item in enumerate(schedule.items)}
+    place = {row.id: k for k, row in enumerate(schedule.items)}
     for task in plan.schedule.tasks:
         if task.shorter:
             shortest[place[task.id]] = min(np.ceil(task.shorter.days), normal[place[task.id]])
             cost[place[task.id]] = task.shorter.cost_per_day.central
-    network = plain_network(schedule)
-    tasks = np.array([item.kind == "task" for item in schedule.items])
+    network = plain_network(schedule, keep)
+    at = [place[name] for name in network.tasks]
     asked = float(schedule.calendar.between(schedule.network.first_day, due))
-    # dates that a document states are no work: only what tasks lead to has to end by the day
-    least = float(network.passes(shortest).early_finish[tasks].max())
-    floor = float(network.passes(shortest).end)
-    found = crash(network, normal, shortest, cost, max(asked, least, floor))
+    most = float(network.end(shortest[at]))
+    found = crash(network, normal[at], shortest[at], cost[at], max(asked, most))
     days = normal.copy()
     for name, saved in found.saved.items():
         days[place[name]] -= saved
-    days = np.ceil(days - 1e-9)
-    dates = schedule.dates(days=days)
-    end = max(dates[item.id].finish for item in schedule.items if item.kind == "task")
-    saved = {name: (float(days_off), float(cost[place[name]])) for name, days_off in found.saved.items()}
+    end = schedule.dates(days=np.ceil(days - 1e-9))[item].finish
+    saved = {name: (float(off), float(cost[place[name]])) for name, off in found.saved.items()}
     return BoughtTime(found.extra_cost, saved, end, end <= due)
+
+
+def shortened(schedule: Scheduled, bought: BoughtTime) -> dict[str, Distribution]:
+    """Return the distributions of all durations when bought days are off all three estimates of a task, down to 0."""
+    days = schedule.days.copy()
+    for k, item in enumerate(schedule.items):
+        days[k] = np.maximum(days[k] - bought.saved.get(item.id, (0.0, 0.0))[0], 0.0)
+    return durations(replace(schedule, days=days))
 
 
 def held_to(schedule: Scheduled, start: Mapping[str, int]) -> dict[str, Dates]:

@@ -50,14 +50,39 @@ def test_a_failed_gate_moves_what_comes_after_and_nothing_else():
 def test_crashing_buys_time_at_the_least_cost_and_says_when_it_is_not_enough():
     loaded = load_plan(W)
     plan = scheduling.scheduled(loaded)
-    finish = max(row.finish for row in plan.dates().values())
-    free = scheduling.cheapest_crash(loaded, plan, dt.date(2030, 12, 31))
+    dates = plan.dates()
+    free = scheduling.cheapest_crash(loaded, plan, "g1", dates["g1"].finish)
     assert (free.extra_cost_cny, free.saved, free.meets) == (0.0, {}, True)
-    hopeless = scheduling.cheapest_crash(loaded, plan, plan.network.first_day)
-    assert not hopeless.meets and hopeless.end <= finish
+    hopeless = scheduling.cheapest_crash(loaded, plan, "g1", plan.network.first_day)
+    assert not hopeless.meets and hopeless.end <= dates["g1"].finish
+    assert hopeless.extra_cost_cny == pytest.approx(sum(days * cost for days, cost in hopeless.saved.values()))
+    assert hopeless.saved and set(hopeless.saved) <= scheduling.before(plan, "g1")
     for name, (days, _) in hopeless.saved.items():
         task = next(row for row in loaded.schedule.tasks if row.id == name)
         assert days <= task.days[1] - task.shorter.days + 1e-6
+    # one day less than normal costs no more than the dearest task a day, and is met
+    one = scheduling.cheapest_crash(loaded, plan, "g1", plan.calendar.add(dates["g1"].finish, -1))
+    assert one.meets and 0 < one.extra_cost_cny <= hopeless.extra_cost_cny
+
+
+def test_days_that_were_bought_are_off_every_estimate_and_raise_the_chance():
+    loaded = load_plan(W)
+    plan = scheduling.scheduled(loaded)
+    bought = scheduling.cheapest_crash(loaded, plan, "g1", plan.network.first_day)
+    shorter = scheduling.shortened(plan, bought)
+    for name, (days, _) in bought.saved.items():
+        low, mode, high = plan.days[plan.network.tasks.index(name)]
+        assert (shorter[name].low, shorter[name].mode, shorter[name].high) == (low - days, mode - days, high - days)
+    due = {"seed": 4, "draws": 500, "milestones": ["g1"]}
+    was = simulate(plan.network, scheduling.durations(plan), **due).at("g1")
+    now = simulate(plan.network, shorter, **due).at("g1")
+    assert (now <= was + 1e-9).all() and now.mean() < was.mean()
+
+
+def test_what_an_item_waits_for_is_found_however_far_back():
+    plan = scheduling.scheduled(load_plan(W))
+    assert {"platform_requirements", "platform_build", "g1"} <= scheduling.before(plan, "g1")
+    assert "asset_library" not in scheduling.before(plan, "g1")
 
 
 def test_levelled_dates_are_never_sooner_than_links_allow():
