@@ -84,7 +84,8 @@ def finish(data: FinishData, words: Words) -> Figure:
         at = (day - first).days
         if low - room <= at <= last + room:
             ax.axvline(at, color=b.GRID, linewidth=0.6, zorder=0.4)
-            b.write(ax, at, 0, words.month(day), size=8.5, ha="center", dy=-12, tick=True)
+            month = words.text(f"charts.month.m{day.month}")
+            b.write(ax, at, 0, month, size=8.5, ha="center", dy=-12, tick=True)
     if data.acted is not None:
         ax.plot(x, data.acted, color=b.TEAL, linewidth=1.6, linestyle=(0, (4, 2)), zorder=4)
     ax.plot(x, data.chance, color=b.BLUE, linewidth=2.4, zorder=5)
