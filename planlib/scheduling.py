@@ -16,7 +16,7 @@ import numpy as np
 from planlib.core.draws import Distribution
 from planlib.core.words import LOCALES, words
 from planlib.milestones.calendar import PlanMonth, plan_month, slack_workdays
-from planlib.milestones.dated import DatedNetwork, DatedTask, Dates, Tie, frozen_calendar
+from planlib.milestones.dated import DatedNetwork, DatedTask, Dates, Tie, chain, frozen_calendar
 from planlib.milestones.network import Link, Network, crash
 from planlib.milestones.simulation import Group, Mitigation, Risk
 from planlib.milestones.tracking import Standing, standing
@@ -119,6 +119,36 @@ def worked_days(schedule: Scheduled, task: str, dates: Dates) -> list[dt.date]:
     """Return the days from start to finish on which a task is worked on: those of its own calendar."""
     worked = schedule.network.calendar_of(task).mask(dates.start, dates.finish)
     return [dates.start + dt.timedelta(days=k) for k in np.flatnonzero(worked).tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A task's own deadline against its earliest end.
+
+    Attributes:
+        id: of the task.
+        day: last day on which it may end.
+        finish: its earliest end.
+        slack: working days between; below 0 it is missed.
+        chain: ids of what decides that end, from the first on, the task last.
+    """
+
+    id: str
+    day: dt.date
+    finish: dt.date
+    slack: int
+    chain: tuple[str, ...]
+
+
+def deadlines(schedule: Scheduled, dates: Mapping[str, Dates]) -> tuple[Deadline, ...]:
+    """Return the deadlines that tasks state, the tightest first."""
+    found = []
+    for item in schedule.items:
+        if item.deadline is not None:
+            finish = dates[item.id].finish
+            slack = slack_workdays(item.deadline, finish, schedule.calendar)
+            found.append(Deadline(item.id, item.deadline, finish, slack, chain(dates.values(), item.id)))
+    return tuple(sorted(found, key=lambda row: row.slack))
 
 
 def freezes(plan: Plan, last: dt.date) -> tuple[tuple[model.Freeze, dt.date, dt.date], ...]:

@@ -85,6 +85,15 @@ def test_what_an_item_waits_for_is_found_however_far_back():
     assert "asset_library" not in scheduling.before(plan, "g1")
 
 
+def test_a_deadline_that_cannot_be_kept_names_the_chain_that_decides():
+    sets = ["schedule.tasks.platform_live.deadline=2027-02-26", "schedule.tasks.hiring.deadline=2027-12-31"]
+    plan = scheduling.scheduled(load_plan(W, sets=sets))
+    missed, kept = scheduling.deadlines(plan, plan.dates())
+    assert (missed.id, missed.slack) == ("platform_live", -22)
+    assert missed.chain[0] == "platform_requirements" and missed.chain[-1] == "platform_live"
+    assert kept.id == "hiring" and kept.slack > 0
+
+
 def test_levelled_dates_are_never_sooner_than_links_allow():
     plan = scheduling.scheduled(load_plan(W))
     early = plan.dates()

@@ -16,7 +16,7 @@ import numpy as np
 
 from planlib.core.guards import Guard
 from planlib.milestones.calendar import precedence_order
-from planlib.milestones.network import KINDS, Passes
+from planlib.milestones.network import KINDS, Passes, checked_durations
 from planlib.milestones.workdays import LAST_YEAR, WorkCalendar
 
 LONGEST_DAYS = 10_000
@@ -165,7 +165,7 @@ class DatedNetwork:
         Raises:
             InputError: a wrong shape, a duration below 0, too long or not finite, or the calendar ends.
         """
-        d = self._checked(days)
+        d = checked_durations(self.tasks, "days", days, high=LONGEST_DAYS)
         whole = d if d.ndim == 2 else d[:, None]
         self._reach(whole)
         n, draws = whole.shape
@@ -185,7 +185,7 @@ class DatedNetwork:
 
     def end(self, days: object) -> np.ndarray:
         """Return the end alone, () or (D,): the forward pass of `passes`."""
-        d = self._checked(days)
+        d = checked_durations(self.tasks, "days", days, high=LONGEST_DAYS)
         whole = d if d.ndim == 2 else d[:, None]
         self._reach(whole)
         found = np.concatenate(
@@ -199,7 +199,7 @@ class DatedNetwork:
         Args:
             days: (N,) working days, >= 0.
         """
-        whole = np.ceil(self._checked(days) - _NEAR)
+        whole = np.ceil(checked_durations(self.tasks, "days", days, high=LONGEST_DAYS) - _NEAR)
         found = self.passes(whole)
         rows = []
         for k, row in enumerate(self._rows):
@@ -256,19 +256,6 @@ class DatedNetwork:
         if best is None or best[0] < float(start[0]) - 1e-6 or best[0] <= float(line.work(np.array([floor]))[0]):
             return None
         return best[1]
-
-    def _checked(self, days: object) -> np.ndarray:
-        guard = Guard()
-        d = np.asarray(days, dtype=float)
-        if d.ndim not in (1, 2) or len(d) != len(self.tasks) or d.size == 0:
-            guard.add("shape", "days", f"shape {d.shape}", expected=f"({len(self.tasks)},) or (N, D)")
-            guard.done()
-        bad = ~(np.isfinite(d) & (d >= 0) & (d <= LONGEST_DAYS))
-        for k in np.flatnonzero(bad if d.ndim == 1 else bad.any(axis=1)):
-            given = float(np.atleast_1d(d[k])[np.argmax(np.atleast_1d(bad[k]))])
-            guard.number(f"days.{self.tasks[k]}", given, low=0.0, high=LONGEST_DAYS)
-        guard.done()
-        return d
 
     def _reach(self, days: np.ndarray) -> None:
         """Lay out the calendars as far as the slowest draw can need them."""

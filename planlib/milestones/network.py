@@ -129,7 +129,7 @@ class Network:
         Raises:
             InputError: a wrong shape, a duration below 0 or not finite; the field names the task.
         """
-        d = self._checked(durations)
+        d = checked_durations(self.tasks, "durations", durations)
         whole = d if d.ndim == 2 else d[:, None]
         n, draws = whole.shape
         early, late, free = np.empty((n, draws)), np.empty((n, draws)), np.empty((n, draws))
@@ -146,26 +146,13 @@ class Network:
 
     def end(self, durations: object) -> np.ndarray:
         """Return the end alone, () or (D,): the forward pass of `passes`."""
-        d = self._checked(durations)
+        d = checked_durations(self.tasks, "durations", durations)
         whole = d if d.ndim == 2 else d[:, None]
         found = np.empty(whole.shape[1])
         for first in range(0, len(found), _BLOCK):
             part = slice(first, min(first + _BLOCK, len(found)))
             found[part] = self._forward(np.ascontiguousarray(whole[:, part]))[1]
         return found if d.ndim == 2 else found[0]
-
-    def _checked(self, durations: object) -> np.ndarray:
-        guard = Guard()
-        d = np.asarray(durations, dtype=float)
-        if d.ndim not in (1, 2) or len(d) != len(self.tasks) or d.size == 0:
-            guard.add("shape", "durations", f"shape {d.shape}", expected=f"({len(self.tasks)},) or (N, D)")
-            guard.done()
-        bad = ~(np.isfinite(d) & (d >= 0))
-        for k in np.flatnonzero(bad if d.ndim == 1 else bad.any(axis=1)):
-            given = float(np.atleast_1d(d[k])[np.argmax(np.atleast_1d(bad[k]))])
-            guard.number(f"durations.{self.tasks[k]}", given, low=0.0)
-        guard.done()
-        return d
 
     def _forward(self, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         early = np.empty(d.shape)
@@ -203,6 +190,32 @@ class Network:
                 np.add(early[j], own, out=spare)
                 np.minimum(room, np.subtract(spare, early[i], out=spare), out=room)
         return late, free
+
+
+def checked_durations(
+    tasks: Sequence[str], field: str, durations: object, *, high: float | None = None
+) -> np.ndarray:
+    """Return durations as (N,) or (N, D) numbers.
+
+    Args:
+        tasks: ids, (N,).
+        field: what messages call them.
+        high: the longest allowed; None = any.
+
+    Raises:
+        InputError: a wrong shape, a duration below 0, above `high` or not finite; the field names the task.
+    """
+    guard = Guard()
+    d = np.asarray(durations, dtype=float)
+    if d.ndim not in (1, 2) or len(d) != len(tasks) or d.size == 0:
+        guard.add("shape", field, f"shape {d.shape}", expected=f"({len(tasks)},) or (N, D)")
+        guard.done()
+    bad = ~(np.isfinite(d) & (d >= 0) & (d <= (np.inf if high is None else high)))
+    for k in np.flatnonzero(bad if d.ndim == 1 else bad.any(axis=1)):
+        given = float(np.atleast_1d(d[k])[np.argmax(np.atleast_1d(bad[k]))])
+        guard.number(f"{field}.{tasks[k]}", given, low=0.0, high=high)
+    guard.done()
+    return d
 
 
 def rss_buffer(aggressive: object, safe: object) -> tuple[float, float]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-LOCALES = ("zh", "en")
+from planlib.core.words import LOCALES, words
+
 SURE = 0.8
 MOST_MOVES = 12  # rows of the page of progress
 _SECTION = "milestones.section"
@@ -32,6 +33,27 @@ def frame(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> Any:
     bilingual = [name for name, unit in units.items() if unit == "bilingual"]
     columns = [f"{name}_{locale}" for name in bilingual for locale in LOCALES]
     return pd.DataFrame(rows, columns=[*columns, *(name for name in units if name not in bilingual)])
+
+
+def deadline_rows(found: Sequence[Any], names: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Return a row for each deadline that a task states, with the chain of tasks that decides its end."""
+    return [
+        both("task", names[row.id])
+        | {"deadline": row.day.isoformat(), "earliest": row.finish.isoformat(), "slack": float(row.slack)}
+        | both("held_by", {x: " → ".join(names[name][x] for name in row.chain) for x in LOCALES})
+        for row in found
+    ]
+
+
+def worth_rows(worth: Sequence[Any], names: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Return a row for each mitigation, and last for all together."""
+    everything = {locale: words(locale).text("milestones.all_mitigations") for locale in LOCALES}
+    return [
+        both("item", names.get(row.risk, everything))
+        | {"cost": row.cost, "saved": row.saved, "saved_se": row.saved_se}
+        | {"before": row.before.share, "after": row.after.share}
+        for row in worth
+    ]
 
 
 def chance_rows(schedule: Any, simulated: Any, names: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
