@@ -10,7 +10,7 @@ from typing import Any
 from planlib.core.metrics import catalogue
 from planlib.core.words import LOCALES, words
 from planlib.plan.load import Plan, leaves
-from planlib.plan.model import Bilingual, Quantity, Response, Retention, Rule, ScheduleRisk, Sourced, Statement
+from planlib.plan.model import Bilingual, Quantity, Response, Retention, Rule, ScheduleRisk, Sourced, Statement, Tier
 
 GROUPED_FROM = 3  # rows of one kind from which on they share one row
 
@@ -42,6 +42,12 @@ _UNITS = {
     "experiments[].effect_sd": "ratio",
     "experiments[].gmv_share": "ratio",
     "experiments[].cost": "CNY",
+    "customers.discount": "ratio",
+    "customers.tiers[].rights": "CNY",
+    "customers.care.cost": "CNY",
+    "customers.care.effect": "ratio",
+    "customers.offer.cost": "CNY",
+    "customers.offer.effect": "ratio",
     "schedule.tasks[].shorter.cost_per_day": "CNY",
     "schedule.risks[].mitigated.cost": "CNY",
     "team.roles.*.cost_per_year": "CNY",
@@ -57,6 +63,7 @@ _IN_GROUPS = (
     "channels[].response",
     "channels[].cac",
     "experiments[].",
+    "customers.tiers[].rights",
     "schedule.tasks[].shorter.",
     "schedule.risks[].mitigated.",
     "team.roles.*.",
@@ -160,6 +167,8 @@ def _figures(kind: str, leaf: Sourced) -> tuple[float | None, float | None, floa
     if isinstance(leaf, Rule):
         level = next((x for x in (leaf.at_most, leaf.at_least, leaf.each_channel_within) if x is not None), None)
         return level, None, None, catalogue()[leaf.metric].unit if leaf.metric else "ratio"
+    if isinstance(leaf, Tier):
+        return leaf.from_score if leaf.from_score is not None else leaf.share, None, None, "ratio"
     if isinstance(leaf, Statement):
         unit = leaf.unit or catalogue()[leaf.metric].unit
         if isinstance(leaf.level, tuple):
@@ -185,7 +194,7 @@ def _label(plan: Plan, path: str, kind: str, leaf: Sourced, locale: str) -> str:
 
 def _named(plan: Plan, path: str, locale: str) -> str:
     """Return the name of the channel, experiment, task, risk, role or ladder whose figure this is, or ""."""
-    row = re.match(r"(channels|experiments|schedule\.tasks|schedule\.risks)\[(\d+)\]", path)
+    row = re.match(r"(channels|experiments|schedule\.tasks|schedule\.risks|customers\.tiers)\[(\d+)\]", path)
     if row:
         item = attrgetter(row[1])(plan)[int(row[2])]
         return words(locale).pick((item.question if row[1] == "experiments" else item.name).model_dump())

@@ -794,6 +794,45 @@ class Limits(Base):
     rules: tuple[Statement, ...] = ()
 
 
+class Tier(Sourced):
+    """A tier of members: from which score on, or while no cut is settled for which share of the customers."""
+
+    id: Id
+    name: Bilingual
+    from_score: Share | None = None
+    share: Share | None = None
+    rights: AmountQuantity | None = None
+
+
+class Action(Base):
+    """What one contact costs and what it changes."""
+
+    cost: AmountQuantity
+    effect: ShareQuantity
+
+
+class Customers(Base):
+    """What the value of customers is reckoned with; cuts that a document leaves open are proposed from the data."""
+
+    horizon_months: Month
+    discount: ShareQuantity
+    cuts: dict[Literal["recency_days", "orders", "money_cny", "social_acts"], NonNegative] = {}
+    tiers: tuple[Tier, ...] = ()
+    rights_budget: Id | None = None
+    care: Action
+    offer: Action
+    reminder_quantile: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _tiers_ordered(self):
+        told = [tier.from_score for tier in self.tiers]
+        if any(x is not None for x in told) and (None in told[:-1] or told != sorted(told, key=lambda x: -(x or 0))):
+            raise PydanticCustomError("planlib.tier_cuts", "tiers", {"at": "tiers"})
+        if self.tiers and told[0] is None and abs(sum(tier.share or 0 for tier in self.tiers) - 1) > 1e-9:
+            raise PydanticCustomError("planlib.tier_shares", "tiers", {"at": "tiers"})
+        return self
+
+
 class Decision(Base):
     """What was settled about a finding, while its figures stay as they were (`fingerprint`)."""
 
@@ -852,6 +891,7 @@ class PlanModel(Base):
     team: Team
     risks: tuple[Risk, ...] = ()
     limits: Limits = Limits()
+    customers: Customers | None = None
     decisions: tuple[Decision, ...] = ()
     data: Data = Data()
     report: Report = Report()
