@@ -3,4 +3,4 @@
 SELECT joined_on, CAST(left_at AS DATE) AS left_on, COUNT(*) AS people
 FROM people
 GROUP BY 1, 2
-ORDER BY 1, 2
+ORDER BY joined_on, left_on NULLS LAST

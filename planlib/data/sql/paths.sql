@@ -5,26 +5,33 @@
 WITH visits AS (
   SELECT
     person_hid,
-    COALESCE(campaign_id, CAST(CAST(t."at" AS DATE) AS VARCHAR)) AS journey,
+    COALESCE(campaign_id, CAST(CAST(t."at" AS DATE) AS VARCHAR(10))) AS journey,
     t."at" AS visited_at,
     channel_id
   FROM touches t
   WHERE touch_type = 'visit' AND channel_id <> '' AND t."at" >= :since AND t."at" < :until
 ),
-journeys AS (
+told AS (
   SELECT
     person_hid,
     journey,
-    STRING_AGG(channel_id, ' > ' ORDER BY visited_at, channel_id) AS path,
-    MAX(visited_at) AS last_at
+    visited_at,
+    LISTAGG(channel_id, ' > ') OVER (
+      PARTITION BY person_hid, journey ORDER BY visited_at, channel_id
+      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ) AS path
   FROM visits
-  GROUP BY person_hid, journey
+),
+journeys AS (
+  SELECT person_hid, journey, path, MAX(visited_at) AS last_at
+  FROM told
+  GROUP BY person_hid, journey, path
 ),
 ended AS (
   SELECT j.path, MAX(CASE WHEN s.buyer IS NULL THEN 0 ELSE 1 END) AS won
   FROM journeys j
   LEFT JOIN sold s
-    ON s.buyer = j.person_hid AND s.paid_at >= j.last_at AND s.paid_at <= j.last_at + INTERVAL 1 HOUR
+    ON s.buyer = j.person_hid AND s.paid_at >= j.last_at AND s.paid_at <= j.last_at + INTERVAL '1' HOUR
   GROUP BY j.person_hid, j.journey, j.path
 )
 SELECT path, SUM(won) AS converted, COUNT(*) - SUM(won) AS lost

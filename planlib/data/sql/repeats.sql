@@ -10,4 +10,4 @@ FROM (
   GROUP BY b.person, b.first_order_at
 ) f
 GROUP BY 1, 2
-ORDER BY 1, 2
+ORDER BY first_on, next_on NULLS LAST
