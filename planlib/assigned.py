@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ import numpy as np
 from planlib.core.errors import InputError, Problem
 from planlib.core.guards import Guard
 from planlib.core.results import write_whole
-from planlib.data import erase, ids, store
+from planlib.data import ids, store
 from planlib.data.engine import Engine
 from planlib.data.fields import is_formula
-from planlib.data.load import read_ledger
+from planlib.data.rejoin import raw_ids
+from planlib.exchange.lists import file_stem, safe_cell
 from planlib.experiments.assignment import assign, draw
 
 FOLDER = "assignments"
@@ -38,7 +38,6 @@ TIER = "tier"  # a block that plans ask for and no table tells
 _UNTOLD = {"value_class": ("no_order", "block_no_orders"), "interaction_class": ("silent", "block_no_acts")}
 _WITHIN = ":"  # stands between employee and class in a block
 _ACTIVE_DAYS = 30  # as assigned_classes has it
-_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheets take for the beginning of a formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,36 +203,6 @@ _EARLIER = (
 )
 
 
-def raw_ids(root: str | Path, key: bytes, wanted: set[str]) -> dict[str, str]:
-    """Return the ids behind hashes, out of the raw files of customers; hash -> id as the platform knows it."""
-    found: dict[str, str] = {}
-    seen: set[str] = set()
-    for entry in sorted(read_ledger(root), key=lambda entry: entry.order, reverse=True):
-        path = store.raw_dir(root) / entry.path
-        if not {"customers", "follow_edges"} & set(entry.rows) or not path.is_file():
-            continue
-        for record in erase.records(path):
-            for _, value in erase.leaves(record):
-                if value in seen:
-                    continue
-                seen.add(value)
-                digest = ids.hashed(key, value)
-                if digest in wanted:
-                    found[digest] = value.strip()
-        if len(found) == len(wanted):
-            break
-    return found
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that no spreadsheet runs: an apostrophe goes before what looks like a formula.
-
-    >>> safe_cell("=1+1"), safe_cell("wmA")
-    ("'=1+1", 'wmA')
-    """
-    return f"'{text}" if text.startswith(_RUNS) else text
-
-
 def _own_rows(table: Path) -> list[dict[str, str]]:
     if not table.is_file():
         return []
@@ -363,7 +332,7 @@ def _write_lists(folder: Path, rows: Sequence[tuple[str, str, str, str]]) -> int
     """Write one list for each arm and employee out of (arm, employee, its hash, customer); drop lists left over."""
     by_file: dict[Path, list[dict[str, str]]] = {}
     for arm, employee, digest, customer in rows:
-        path = folder / arm / f"{_file_name(employee)}-{digest[:8]}.csv"
+        path = folder / arm / f"{file_stem(employee, digest)}.csv"
         cells = {"external_userid": safe_cell(customer), "userid": safe_cell(employee), "arm": arm}
         by_file.setdefault(path, []).append(cells)
     for path in folder.glob("*/*.csv"):
@@ -375,11 +344,6 @@ def _write_lists(folder: Path, rows: Sequence[tuple[str, str, str, str]]) -> int
         if not path.is_file() or path.read_bytes() != content:
             write_whole(path, content)
     return len(by_file)
-
-
-def _file_name(employee: str) -> str:
-    """Return an employee's id as part of a file name, on any system."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", employee)[:40] or "employee"
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Mapping[str, str]], *, bom: bool) -> bytes:

@@ -41,14 +41,14 @@ _MODIFIED = re.compile(rb"<dcterms:(created|modified)[^>]*>[^<]*</dcterms:\1>")
 def workbook_bytes(
     notes: tuple[str, Sequence[str]],
     sheets: Sequence[tuple[str, Sheet, Sequence[str]]],
-    hidden: Iterable[Sequence[str]],
+    hidden: Iterable[Sequence[str]] | None,
 ) -> bytes:
     """Return a workbook.
 
     Args:
         notes: name and lines of the first sheet, which says how to use the others; its first line is the title.
         sheets: name, sheet and headings of the others.
-        hidden: rows of texts of the hidden sheet, for the way back.
+        hidden: rows of texts of the hidden sheet, for the way back; None for a workbook that never comes back.
     """
     from openpyxl import Workbook
 
@@ -57,6 +57,9 @@ def workbook_bytes(
     lists = _Lists(book)
     for name, sheet, heads in sheets:
         _Drawing(book.create_sheet(name), sheet, heads, lists).draw()
+    if hidden is None:
+        book.remove(lists.sheet)
+        return _repeatable(book)
     back = book.create_sheet(HIDDEN)
     back.sheet_state = lists.sheet.sheet_state = "hidden"
     for row in hidden:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planlib.core import chain
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
 from planlib.plan.load import Plan, load_plan
@@ -47,9 +46,9 @@ def add_decision(plan_file: str | Path, decision: Mapping[str, str]) -> None:
     content = _read(path)
     rows = [row for row in content.get("decisions") or [] if row.get("finding") != decision["finding"]]
     content["decisions"] = [*rows, dict(decision)]
-    line = _next_line(log_path(plan_file), {"kind": "decision", **decision})
+    line = chain.next_line(log_path(plan_file), {"kind": "decision", **decision})
     write_whole(path, _HEAD + _dump(content))
-    _append(log_path(plan_file), line)
+    chain.append(log_path(plan_file), line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +90,9 @@ def adopt_levels(plan_file: str | Path, adoptions: Sequence[Adoption], *, owner:
         _put(content, adoption)
         entry = {"kind": "level", "place": adoption.place, "value": adoption.value, "date": day.isoformat()}
         entry |= {"owner": owner or changed.plan.owner or "—", **adoption.log}
-        lines.append(_next_line(log, entry, before=lines))
+        lines.append(chain.next_line(log, entry, before=lines))
     write_whole(path, _HEAD + _dump(content))
-    for line in lines:
-        _append(log, line)
+    chain.append(log, *lines)
     return path
 
 
@@ -164,9 +162,9 @@ def change_goal(
         "owner": owner or changed.plan.owner or "—",
         "date": day.isoformat(),
     }
-    line = _next_line(log_path(plan_file), entry)
+    line = chain.next_line(log_path(plan_file), entry)
     write_whole(path, _HEAD + _dump(content))
-    _append(log_path(plan_file), line)
+    chain.append(log_path(plan_file), line)
     return GoalChange(after, before.level, after.level, path)
 
 
@@ -185,7 +183,7 @@ def log_entry(plan_file: str | Path, entry: Mapping[str, Any]) -> None:
         InputError: the log has been damaged; nothing is written then.
     """
     path = log_path(plan_file)
-    _append(path, _next_line(path, entry))
+    chain.append(path, chain.next_line(path, entry))
 
 
 def log_entries(plan_file: str | Path, kind: str) -> list[dict[str, Any]]:
@@ -194,9 +192,7 @@ def log_entries(plan_file: str | Path, kind: str) -> list[dict[str, Any]]:
     Raises:
         InputError: the log has been damaged.
     """
-    path = log_path(plan_file)
-    verify_log(path)
-    return [entry for line in _lines(path) if (entry := json.loads(line)).get("kind") == kind]
+    return [entry for entry in chain.entries(log_path(plan_file)) if entry.get("kind") == kind]
 
 
 def verify_log(path: str | Path) -> int:
@@ -205,38 +201,7 @@ def verify_log(path: str | Path) -> int:
     Raises:
         InputError: a line was changed, removed or put in between.
     """
-    last, count = "", 0
-    for number, line in enumerate(_lines(Path(path)), start=1):
-        try:
-            entry = json.loads(line)
-            found = entry.pop("sha256")
-        except (ValueError, KeyError, AttributeError):
-            raise InputError(Problem("log_broken", file=str(path), line=number)) from None
-        if entry.get("previous") != last or found != _hash(entry):
-            raise InputError(Problem("log_broken", file=str(path), line=number))
-        last, count = found, number
-    return count
-
-
-def _next_line(path: Path, entry: Mapping[str, Any], *, before: Sequence[str] = ()) -> str:
-    """Return an entry as the line that follows those of the log, and those about to be written to it."""
-    verify_log(path)
-    lines = [*_lines(path), *before]
-    chained = {**entry, "previous": json.loads(lines[-1])["sha256"] if lines else ""}
-    return json.dumps({**chained, "sha256": _hash(chained)}, ensure_ascii=False, sort_keys=True)
-
-
-def _append(path: Path, line: str) -> None:
-    with open(path, "a", encoding="utf-8", newline="\n") as file:
-        file.write(line + "\n")
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def _hash(entry: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(entry, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return chain.verify(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
