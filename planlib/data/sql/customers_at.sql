@@ -1,4 +1,4 @@
--- One row a customer who is listed at a moment: who serves it, what it bought, how it took part.
+-- One row a person who had joined by a moment: whether it is listed then, who serves it, what it bought, how it took part.
 -- Social acts bring others in; content acts answer what the brand published; acts are all its own, as acted has them.
 -- Tables: people, sold, touches, moment_interactions, group_members, follow_edges, id_map.
 -- Parameters: until (the moment), quarter_since and year_since (90 and 365 days before).
@@ -56,6 +56,7 @@ SELECT
   e.external_hid,
   e.staff_id,
   p.joined_on,
+  CASE WHEN p.left_at IS NULL THEN 1 ELSE 0 END AS listed,
   b.first_on,
   b.last_on,
   COALESCE(b.orders, 0) AS orders,
@@ -70,5 +71,4 @@ FROM people p
 LEFT JOIN edges e ON e.person = p.person AND e.place = 1
 LEFT JOIN bought b ON b.person = p.person
 LEFT JOIN acted a ON a.person = p.person
-WHERE p.left_at IS NULL
 ORDER BY p.person
