@@ -130,7 +130,7 @@ class Case:
     @cached_property
     def curves(self) -> Curves:
         """C curves, users a month at CNY a month."""
-        return Curves.of([_curve(*row) for row in self.responses])
+        return Curves.of([curve_row(*row) for row in self.responses])
 
     @cached_property
     def frame(self) -> r.Frame:
@@ -217,7 +217,8 @@ class Case:
         return spend_for(self.curves, self.stated_users)
 
 
-def _curve(kind: str, ceiling: float, half_spend: float, shape: float) -> tuple:
+def curve_row(kind: str, ceiling: float, half_spend: float, shape: float) -> tuple:
+    """Return a row of `Curves.of` for a curve as a plan states it; without a ceiling, half of it at half_spend."""
     if kind in SATURATING:
         return from_half_spend(kind, ceiling=ceiling, half_spend=half_spend, shape=shape)
     half = ceiling / 2

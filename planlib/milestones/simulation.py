@@ -32,6 +32,14 @@ class Schedule(Protocol):
     def passes(self, durations: object) -> object: ...
 
 
+class Forward(Protocol):
+    """What `finishes` can draw: ids, and the forward pass over (N, D) durations."""
+
+    tasks: tuple[str, ...]
+
+    def finishes(self, days: object) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mitigation:
     """What a risk becomes when something is done about it.
@@ -261,44 +269,89 @@ def simulate(
     >>> found.n, round(float(found.end.mean()), 1), found.criticality.tolist()
     (10000, 2.0, [1.0])
     """
-    rows, asked = tuple(risks), tuple(dict.fromkeys(milestones))
-    tasks = tuple(network.tasks)
-    guard = Guard()
-    n = guard.whole("draws", draws, low=1, high=10_000_000)
-    guard.whole("seed", seed, low=0)
-    _check(guard, tasks, durations, rows, mitigated, asked)
-    matrix = _matrix(guard, tasks, tuple(groups), correlation)
-    guard.done()
-    factors = _factors(guard, matrix)
-    place = {name: k for k, name in enumerate(tasks)}
-    tables = [score_table(durations[name]) for name in tasks]
-    streams = [stream(seed, f"task.{name}") for name in tasks]
-    effects, struck = _risks(rows, mitigated, n, seed)
+    drawn = _Draws(network, durations, seed, draws, groups, correlation, risks, mitigated, milestones)
+    n, tasks = drawn.n, drawn.tasks
     keep = np.empty((len(tasks), n), dtype=np.float32)
-    finish = {name: np.empty(n) for name in asked}
+    finish = {name: np.empty(n) for name in drawn.milestones}
     end, critical = np.empty(n), np.zeros(len(tasks))
-    for first in range(0, n, _BLOCK):
-        part = slice(first, min(first + _BLOCK, n))
-        days = np.empty((len(tasks), part.stop - first))
-        for row, one in zip(days, streams, strict=True):
-            one.standard_normal(out=row)
-        for tied, factor in factors:
-            days[tied] = factor @ days[tied]
-        for row, table in zip(days, tables, strict=True):
-            at_scores(table, row, out=row)
-        for kind in ("factor", "days"):
-            for risk in (one for one in rows if one.effect == kind):
-                hit = [place[name] for name in risk.tasks]
-                moved = effects[risk.id][part]
-                days[hit] = days[hit] * (1 + moved) if kind == "factor" else days[hit] + moved
-        np.maximum(days, 0.0, out=days)
+    for part, days in drawn.blocks():
         found = network.passes(days)
         keep[:, part], end[part] = days, found.end
         critical += found.critical.sum(axis=1)
         late = found.early_finish if hasattr(found, "early_finish") else found.finish
-        for name in asked:
-            finish[name][part] = late[place[name]]
-    return Simulation(tasks, n, keep, finish, end, critical / n, effects, struck)
+        for name in drawn.milestones:
+            finish[name][part] = late[drawn.place[name]]
+    return Simulation(tasks, n, keep, finish, end, critical / n, drawn.effects, drawn.struck)
+
+
+def finishes(
+    network: Forward,
+    durations: Mapping[str, Distribution],
+    *,
+    seed: int,
+    draws: int = 10_000,
+    groups: Iterable[Group] = (),
+    risks: Iterable[Risk] = (),
+    mitigated: Collection[str] = (),
+    milestones: Iterable[str] = (),
+) -> dict[str, np.ndarray]:
+    """Return {milestone: (D,) finishes}, the same as those of `simulate` for the price of the forward pass alone.
+
+    Args:
+        network: as `planlib.milestones.dated.DatedNetwork`.
+        durations, seed, draws, groups, risks, mitigated, milestones: as `simulate`.
+
+    Raises:
+        InputError: as `simulate`.
+    """
+    drawn = _Draws(network, durations, seed, draws, groups, None, risks, mitigated, milestones)
+    finish = {name: np.empty(drawn.n) for name in drawn.milestones}
+    for part, days in drawn.blocks():
+        late = network.finishes(days)
+        for name in drawn.milestones:
+            finish[name][part] = late[drawn.place[name]]
+    return finish
+
+
+class _Draws:
+    """Durations of all tasks with what strikes them, checked, block by block."""
+
+    def __init__(
+        self, network: Schedule | Forward, durations: Mapping[str, Distribution], seed: int, draws: int,
+        groups: Iterable[Group], correlation: object, risks: Iterable[Risk], mitigated: Collection[str],
+        milestones: Iterable[str],
+    ) -> None:  # fmt: skip
+        self.rows, self.milestones = tuple(risks), tuple(dict.fromkeys(milestones))
+        self.tasks = tuple(network.tasks)
+        guard = Guard()
+        self.n = guard.whole("draws", draws, low=1, high=10_000_000)
+        guard.whole("seed", seed, low=0)
+        _check(guard, self.tasks, durations, self.rows, mitigated, self.milestones)
+        matrix = _matrix(guard, self.tasks, tuple(groups), correlation)
+        guard.done()
+        self.factors = _factors(guard, matrix)
+        self.place = {name: k for k, name in enumerate(self.tasks)}
+        self.tables = [score_table(durations[name]) for name in self.tasks]
+        self.streams = [stream(seed, f"task.{name}") for name in self.tasks]
+        self.effects, self.struck = _risks(self.rows, mitigated, self.n, seed)
+
+    def blocks(self) -> Iterable[tuple[slice, np.ndarray]]:
+        """Yield which draws, and (N, B) their durations."""
+        for first in range(0, self.n, _BLOCK):
+            part = slice(first, min(first + _BLOCK, self.n))
+            days = np.empty((len(self.tasks), part.stop - first))
+            for row, one in zip(days, self.streams, strict=True):
+                one.standard_normal(out=row)
+            for tied, factor in self.factors:
+                days[tied] = factor @ days[tied]
+            for row, table in zip(days, self.tables, strict=True):
+                at_scores(table, row, out=row)
+            for kind in ("factor", "days"):
+                for risk in (one for one in self.rows if one.effect == kind):
+                    hit = [self.place[name] for name in risk.tasks]
+                    moved = self.effects[risk.id][part]
+                    days[hit] = days[hit] * (1 + moved) if kind == "factor" else days[hit] + moved
+            yield part, np.maximum(days, 0.0, out=days)
 
 
 @dataclass(frozen=True, slots=True)
