@@ -200,6 +200,9 @@ def progress(
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="whose state it is; else today 截至日")
     ] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="freeze the plan's dates as approved; again only with --note 冻结基线")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
     locale: Locale = None,
 ) -> None:
@@ -208,7 +211,12 @@ def progress(
     from planlib import progressing
 
     typed = {"done": done, "start": start, "finish": finish, "remaining": remaining, "cost": cost, "note": note}
-    if plan.lower().endswith(".xlsx") and task is None:
+    if baseline:
+        progressing.refuse_without_task({"TASK": task} | typed | {"note": None})
+        frozen = progressing.freeze(plan, owner=owner, note=note, now=progressing.china_now())
+        told = {"n": len(frozen.rows), "file": progressing.baseline_path(plan).as_posix()}
+        (_tell if as_json else _print)(w.text("tracking.frozen", **told))
+    elif plan.lower().endswith(".xlsx") and task is None:
         progressing.refuse_without_task(typed)
         tell = _tell if as_json else _print
         found = progressing.record_book(
@@ -221,8 +229,9 @@ def progress(
         progressing.show_progress(plan, w, as_of=as_of, as_json=as_json, write=_print)
     else:
         entry = progressing.report_progress(
-            plan, task, typed | {"owner": owner}, as_of=as_of, now=progressing.china_now()
-        )
+            plan, task, typed | {"owner": owner}, w, as_of=as_of, now=progressing.china_now(),
+            tell=_tell if as_json else _print,
+        )  # fmt: skip
         _print(progressing.entries_json(entry) if as_json else progressing.entry_line(entry, w))
         (_tell if as_json else _print)(w.text("tracking.recorded", file=progressing.log_path(plan).as_posix()))
     if not as_json:
@@ -396,6 +405,35 @@ def assign(
     asked = {"joined_since": since, "silent_days": silent_days}
     assign_experiment(plan, experiment, w, root=root, outputs=Path(out), now=now, write=_print, **asked)
     _end(w, "assign_next")
+
+
+@app.command("list", epilog="Example 示例: planlib list params/my_brand.yaml churn --for wecom --purpose 'calls, March'")
+def list_customers(
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="[PLAN] NAME", help="churn, purchase, reminder, promotion, radar 名单", show_default=False),
+    ],
+    platform: Annotated[str, typer.Option("--for", metavar="PLATFORM", help="wecom 用于哪个平台", show_default=False)],
+    purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="why; is logged 用途，会记录", show_default=False)],
+    run_name: Annotated[str | None, typer.Option("--run", metavar="RUN", help="else the latest 运行")] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="who; else the account 导出人")] = None,
+    data: DataFolder = None,
+    locale: Locale = None,
+    out: Out = "outputs",
+) -> None:
+    """Export a list of customers who may be contacted, one file for each employee. 导出可联系的客户名单。"""
+    w = _words(locale)
+    from planlib.core.errors import Problem
+    from planlib.listing import Asked, export
+
+    if len(what) > 2:
+        raise InputError(Problem("list_arguments", given=" ".join(what)))
+    *plan, name = what
+    now = dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None)
+    asked = Asked(name, platform, purpose, by, now)
+    given = {"run_name": run_name, "data": data, "outputs": Path(out), "locale": locale}
+    export(plan[0] if plan else None, asked, w, write=_print, **given)
+    _end(w, "list_next")
 
 
 @app.command(epilog="Example 示例: planlib sample --customers 20000 --seed 7")

@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
 from planlib.plan import Plan, load_plan
 from planlib.plan.tracking import (
     CHINA,
+    Baseline,
     DateChange,
     Entry,
+    add_baseline,
     add_entries,
+    adding,
+    baseline_path,
     date_changes,
     entry_problems,
     log_path,
     parse_day,
     parse_number,
     parse_share,
+    read_baseline,
     read_log,
     states,
     unknown_task,
 )
 
+if TYPE_CHECKING:
+    from planlib.exchange.scenario import Opened
+    from planlib.scheduling import Move
+
 Write = Callable[[str], None]
+_MOST_MOVES = 15  # lines on the screen
 _OPTIONS = {"done": "--done", "started": "--start", "finished": "--finish", "expected_finish": "--finish",
             "remaining_days": "--remaining", "actual_cost_cny": "--cost", "note": "--note", "recorded_by": "--owner",
             "task": "TASK"}  # fmt: skip
 
 
 def report_progress(
-    plan_file: str, task: str, given: Mapping[str, str | None], *, as_of: str | None, now: dt.datetime
+    plan_file: str,
+    task: str,
+    given: Mapping[str, str | None],
+    w: Words,
+    *,
+    as_of: str | None,
+    now: dt.datetime,
+    tell: Write,
 ) -> Entry:
     """Add an entry about a task to the log beside a plan and return it; what is not given stays as it was.
 
@@ -43,8 +60,10 @@ def report_progress(
         plan_file: the plan.
         task: id of the task.
         given: what was typed for done, start, finish, remaining, cost, note and owner; None = not given.
+        w: language of what is said.
         as_of: the day whose state it is; None = the day of `now`.
         now: the moment.
+        tell: takes a line when the dates of the plan are frozen.
 
     Raises:
         InputError: the plan or its log has problems, nothing was told, or what was told cannot be so; nothing is
@@ -52,18 +71,55 @@ def report_progress(
     """
     plan = load_plan(plan_file)
     path, tasks = log_path(plan_file), task_ids(plan)
-    before = read_log(path, tasks)
     if task not in tasks:
         raise InputError(unknown_task(task, tasks, file=plan.file, field="TASK"))
     if all(given[name] is None for name in ("done", "start", "finish", "remaining", "cost", "note")):
         raise InputError(Problem("progress_nothing", field=task))
     day = now.date() if as_of is None else _typed("--as-of", as_of, parse_day, "date", form="YYYY-MM-DD")
-    entry = _entry(task, given, states(before, day).get(task), plan.model.plan.owner or "—", day, now)
-    problems = entry_problems(entry, tasks, file="", names={k: f"{task} {v}" for k, v in _OPTIONS.items()})
-    if problems:
-        raise InputError(*problems)
-    add_entries(path, [entry], tasks)
+    with adding(path, tasks) as log:
+        entry = _entry(task, given, states(log.entries, day).get(task), plan.model.plan.owner or "—", day, now)
+        problems = entry_problems(entry, tasks, file="", names={k: f"{task} {v}" for k, v in _OPTIONS.items()})
+        if problems:
+            raise InputError(*problems)
+        log.add([entry])
+    _keep_baseline(plan, w, now, tell)
     return entry
+
+
+def freeze(plan_file: str, *, owner: str | None, note: str | None, now: dt.datetime) -> Baseline:
+    """Freeze the dates of a plan as its baseline and return it; one that is there already stays in the file.
+
+    Args:
+        plan_file: the plan.
+        owner: who approved it; None = the plan's owner.
+        note: why; needed from the second on.
+        now: the moment.
+
+    Raises:
+        InputError: the plan has problems or no tasks and dates, or the reason of a second baseline is missing.
+    """
+    plan = load_plan(plan_file)
+    if not (plan.schedule.tasks or plan.schedule.gates or plan.schedule.milestones):
+        raise InputError(Problem("no_tasks", plan.file, "schedule"))
+    if read_baseline(baseline_path(plan_file)) is not None and not (note or "").strip():
+        raise InputError(Problem("missing", field="--note"))
+    return _freeze(plan, owner or plan.model.plan.owner or "—", (note or "").strip(), now)
+
+
+def _keep_baseline(plan: Plan, w: Words, now: dt.datetime, tell: Write) -> None:
+    """Freeze the dates of a plan of which nothing has been frozen: what is reported is held against them."""
+    path = baseline_path(plan.file)
+    if read_baseline(path) is None:
+        frozen = _freeze(plan, plan.model.plan.owner or "—", "", now)
+        tell(w.text("tracking.frozen", n=len(frozen.rows), file=path.as_posix()))
+
+
+def _freeze(plan: Plan, owner: str, note: str, now: dt.datetime) -> Baseline:
+    from planlib.scheduling import baseline_rows, scheduled
+
+    found = Baseline(now, owner, note, {row.item: row for row in baseline_rows(plan, scheduled(plan))})
+    add_baseline(baseline_path(plan.file), found)
+    return found
 
 
 def record_book(
@@ -88,6 +144,22 @@ def record_book(
     for note in opened.notes:
         if note.key not in ("progress", "unchanged"):
             write(note.text(w))
+    return record_typed(opened, book, w, owner=owner, as_of=as_of, now=now, write=write)
+
+
+def record_typed(
+    opened: Opened, file: str, w: Words, *, owner: str | None, as_of: str | None, now: dt.datetime, write: Write
+) -> list[Entry]:
+    """Add the progress that was typed into a workbook or a table to the log beside its plan, and say what.
+
+    Args:
+        opened: what was read.
+        file: its name.
+        w, owner, as_of, now, write: as in `record_book`.
+
+    Raises:
+        InputError: an entry is wrong, or the log has problems; nothing is written then.
+    """
     day = now.date() if as_of is None else _typed("--as-of", as_of, parse_day, "date", form="YYYY-MM-DD")
     entries, problems, tasks = [], [], task_ids(opened.plan)
     for logged in opened.progress:
@@ -98,13 +170,14 @@ def record_book(
     if problems:
         raise InputError(*problems)
     if not entries:
-        write(w.text("tracking.nothing", file=Path(book).as_posix()))
+        write(w.text("tracking.nothing", file=Path(file).as_posix()))
         return []
     path = log_path(opened.plan.file)
     add_entries(path, entries, tasks)
-    write(w.text("tracking.recorded_book", file=Path(book).as_posix(), n=len(entries), log=path.as_posix()))
+    write(w.text("tracking.recorded_book", file=Path(file).as_posix(), n=len(entries), log=path.as_posix()))
     for entry in entries:
         write("  " + entry_line(entry, w))
+    _keep_baseline(load_plan(opened.plan.file), w, now, write)
     return entries
 
 
@@ -178,40 +251,89 @@ def entry_line(entry: Entry, w: Words) -> str:
 
 
 def show_progress(plan_file: str, w: Words, *, as_of: str | None, as_json: bool, write: Write) -> None:
-    """Write the state of every task of a plan and every date that was changed; or the same as JSON.
+    """Write the state of every task of a plan, every date that was changed, and what differs from the baseline.
+
+    Args:
+        as_json: as JSON for other programs.
 
     Raises:
-        InputError: the plan or its log has problems.
+        InputError: the plan, its log or its baseline has problems.
     """
     plan = load_plan(plan_file)
     day = None if as_of is None else _typed("--as-of", as_of, parse_day, "date", form="YYYY-MM-DD")
     entries = [e for e in read_log(log_path(plan_file), task_ids(plan)) if day is None or e.as_of <= day]
-    now, changed = states(entries), date_changes(entries)
+    frozen = read_baseline(baseline_path(plan_file))
+    now, changed = states(entries), date_changes(entries, frozen)
+    moves = _moves(plan, now, frozen)
     if as_json:
         told = {"plan": plan.id, "tasks": [_plain(now[t]) for t in now], "changes": [_plain(c) for c in changed]}
+        if frozen is not None:
+            told["baseline"] = {
+                "recorded_at": frozen.recorded_at.isoformat(), "recorded_by": frozen.recorded_by, "note": frozen.note
+            }  # fmt: skip
+            told["moves"] = [_plain(move) for move in moves]
         write(json.dumps(told, ensure_ascii=False, indent=1))
         return
-    if not now:
+    if now:
+        for line in table(_state_rows(plan, now, w)):
+            write(line)
+        if rest := len(plan.schedule.tasks) - len(now):
+            write(w.text("tracking.rest", n=rest))
+    else:
         write(w.text("tracking.none", plan=plan.file, tasks=len(plan.schedule.tasks)))
-        return
-    for line in table(_state_rows(plan, now, w)):
-        write(line)
-    rest = len(plan.schedule.tasks) - len(now)
-    if rest:
-        write(w.text("tracking.rest", n=rest))
-    moved = [change for change in changed if change.before is not None]
-    if moved:
+    shown = [c for c in changed if c.before is not None or c.baseline not in (None, c.after)]
+    if shown:
         write("")
-        write(w.text("tracking.changes", n=len(moved)))
-        for change in moved:
+        write(w.text("tracking.changes", n=len(shown)))
+        for change in shown:
             write("  " + change_line(change, w))
+    if frozen is not None:
+        write("")
+        about = {"date": w.date(frozen.recorded_at.date()), "by": frozen.recorded_by or "—"}
+        if not moves:
+            write(w.text("tracking.moves_none", **about))
+            return
+        write(w.text("tracking.moves", n=len(moves), **about))
+        for line in table(_move_rows(plan, moves[:_MOST_MOVES], w)):
+            write("  " + line)
+        if len(moves) > _MOST_MOVES:
+            write("  " + w.text("tracking.moves_rest", n=len(moves) - _MOST_MOVES))
+
+
+def _moves(plan: Plan, now: Mapping[str, Entry], frozen: Baseline | None) -> Sequence[Move]:
+    if frozen is None:
+        return ()
+    from planlib.scheduling import moves, progressed, scheduled
+
+    schedule = scheduled(plan)
+    told = progressed(schedule, now, max(e.as_of for e in now.values())) if now else schedule
+    return moves(told, frozen, told.dates())
+
+
+def _move_rows(plan: Plan, moves: Iterable[Move], w: Words) -> list[list[str]]:
+    names = {row.id: row.name for row in (*plan.schedule.tasks, *plan.schedule.gates, *plan.schedule.milestones)}
+    rows = [[w.text(f"tracking.move.{head}") for head in ("item", "name", "date", "before", "after", "workdays")]]
+    for move in moves:
+        name = names[move.id]
+        rows.append([
+            move.id,
+            w.pick(name.model_dump()) if name else move.id,
+            w.text(f"tracking.move.{move.date}"),
+            w.date(move.before),
+            w.date(move.after),
+            w.number(move.workdays, "number", signed=True),
+        ])  # fmt: skip
+    return rows
 
 
 def change_line(change: DateChange, w: Words) -> str:
-    """Return a changed date as one sentence."""
-    shown = {side: "—" if (day := getattr(change, side)) is None else w.date(day) for side in ("before", "after")}
+    """Return a changed date as one sentence; a first date is held against the baseline."""
+    sides = {"before": change.before or change.baseline, "after": change.after}
+    shown = {side: "—" if day is None else w.date(day) for side, day in sides.items()}
     told = {"task": change.task, "day": w.date(change.as_of), "by": change.recorded_by or "—"}
     line = w.text(f"tracking.changed.{change.date}", **told, **shown)
+    if change.baseline is not None and change.before is not None:
+        line += w.text("tracking.against", date=w.date(change.baseline))
     return f"{line}{w.text('tracking.comma')}{change.note}" if change.note else line
 
 
@@ -247,7 +369,7 @@ def _state_rows(plan: Plan, now: Mapping[str, Entry], w: Words) -> list[list[str
     return rows
 
 
-def _plain(found: Entry | DateChange) -> dict[str, object]:
+def _plain(found: Entry | DateChange | Move) -> dict[str, object]:
     return {k: v.isoformat() if isinstance(v, dt.date) else v for k, v in asdict(found).items()}
 
 

@@ -20,7 +20,7 @@ from planlib.milestones.dated import Dates
 from planlib.plan import Plan, load_plan
 from planlib.plan.tracking import Entry, log_path, read_log, states
 from planlib.progressing import entry_json_rows, entry_line, task_ids
-from planlib.scheduling import Scheduled, capacity, occurrences, replanned, scheduled
+from planlib.scheduling import Scheduled, capacity, occurrences, progressed, scheduled
 
 Write = Callable[[str], None]
 FORMATS = {"csv": ".csv", "ics": ".ics", "mspdi": ".xml"}
@@ -71,7 +71,7 @@ def dates_of(plan: Plan, schedule: Scheduled, now: Mapping[str, Entry]) -> Mappi
     """Return {id: dates}: as planned, or with what has happened once anything was recorded."""
     if not now:
         return schedule.dates()
-    return replanned(schedule, now, max(entry.as_of for entry in now.values()))
+    return progressed(schedule, now, max(entry.as_of for entry in now.values())).dates()
 
 
 def stated_on(plan: Plan) -> dt.date:

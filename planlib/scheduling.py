@@ -24,6 +24,7 @@ from planlib.milestones.workdays import WorkCalendar
 from planlib.plan import model
 from planlib.plan.load import Plan
 from planlib.plan.schedule_inputs import PlannedItem, ScheduleInputs, schedule_inputs
+from planlib.plan.tracking import Baseline, BaselineRow
 
 _CHANGES = ("relative_change", "points")
 SIGNS = {"equals": "=", "at_least": "≥", "at_most": "≤", "above": ">", "below": "<"}
@@ -43,6 +44,7 @@ class Scheduled:
         days: (N, 3) working days at best, most likely and at worst.
         due: {id: month at whose end it is due}.
         linked: ids that something decides: tasks, and dates that wait for something.
+        over: ids of tasks that are finished.
     """
 
     inputs: ScheduleInputs
@@ -52,6 +54,7 @@ class Scheduled:
     days: np.ndarray
     due: Mapping[str, PlanMonth]
     linked: frozenset[str]
+    over: frozenset[str] = frozenset()
 
     def dates(self, case: int = _LIKELY, days: object = None) -> dict[str, Dates]:
         """Return {id: dates} with every duration at best (0), most likely (1) or at worst (2), or with given ones."""
@@ -258,9 +261,10 @@ def cheapest_crash(plan: Plan, schedule: Scheduled, item: str, due: dt.date) -> 
     shortest, cost = normal.copy(), np.zeros(len(normal))
     place = {row.id: k for k, row in enumerate(schedule.items)}
     for task in plan.schedule.tasks:
-        if task.shorter:
-            shortest[place[task.id]] = min(np.ceil(task.shorter.days), normal[place[task.id]])
-            cost[place[task.id]] = task.shorter.cost_per_day.central
+        if task.shorter and task.id not in schedule.over:
+            k = place[task.id]  # a task under way keeps of its room what is left of its length
+            shortest[k] = min(np.ceil(task.shorter.days * schedule.days[k, _LIKELY] / task.days[_LIKELY]), normal[k])
+            cost[k] = task.shorter.cost_per_day.central
     network = plain_network(schedule, keep)
     at = [place[name] for name in network.tasks]
     asked = float(schedule.calendar.between(schedule.network.first_day, due))
@@ -406,38 +410,52 @@ def _week_ends(first: dt.date, last: dt.date, calendar: WorkCalendar) -> list[dt
     return list(weeks.values())
 
 
-def replanned(schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date) -> dict[str, Dates]:
-    """Return {id: dates} with what has happened as it did, and the rest from the day after `as_of` on.
+def progressed(schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date) -> Scheduled:
+    """Return the schedule with what has happened as it did, and the rest from the day after `as_of` on.
 
     A finished task stands on its own days. One under way takes what is said to be left (remaining days, else up to the
-    expected finish, else the part of the likely duration that is not done). One that has not begun waits for its ties
-    and does not begin before the next day.
+    expected finish, else the part of the likely duration that is not done), as uncertain for its length as the whole
+    was. One that has not begun waits for its ties and does not begin before the next day.
 
     Args:
         states: {task: its state, `planlib.plan.tracking.Entry`}; tasks left out have not begun.
         as_of: the day whose state they are.
     """
     tomorrow = as_of + dt.timedelta(days=1)
-    rows, days = [], np.ceil(schedule.days[:, _LIKELY])
-    early = schedule.dates()
-    for k, item in enumerate(schedule.items):
-        row, calendar = schedule.network.row(item.id), schedule.network.calendar_of(item.id)
-        state = states.get(item.id)
-        if item.kind != "task":
-            rows.append(row)
-        elif state is not None and state.finished is not None:
-            begun = min(state.started or early[item.id].start, state.finished)
-            begun = max(begun, schedule.network.first_day)
-            worked = calendar.between(begun, max(state.finished, begun))
-            days[k] = worked
-            rows.append(DatedTask(item.id, (), begun, row.calendar))
-        elif state is not None and (state.started is not None or state.done > 0):
-            days[k] = _left(state, float(days[k]), tomorrow, calendar)
-            rows.append(DatedTask(item.id, (), tomorrow, row.calendar))
-        else:
-            rows.append(DatedTask(item.id, row.ties, max(tomorrow, row.not_before or tomorrow), row.calendar))
-    network = DatedNetwork(rows, schedule.network.first_day, schedule.calendar)
-    return {row.id: row for row in network.dates(days)}
+    first, early = schedule.network.first_day, schedule.dates()
+    rows, items = [], []
+    for was in schedule.items:
+        row, item = schedule.network.row(was.id), was
+        if was.kind == "task":
+            span = (first, early[was.id].start, tomorrow)
+            item = _as_it_is(was, states.get(was.id), span, schedule.network.calendar_of(was.id))
+            row = DatedTask(was.id, row.ties if item.ties else (), item.not_before, row.calendar)
+        rows.append(row)
+        items.append(item)
+    days = np.array([item.days for item in items], dtype=float).reshape(-1, 3)
+    over = frozenset(name for name, state in states.items() if state.finished is not None)
+    network = DatedNetwork(rows, first, schedule.calendar)
+    return replace(schedule, items=tuple(items), network=network, days=days, over=over)
+
+
+def _as_it_is(
+    item: PlannedItem, state: Any, days: tuple[dt.date, dt.date, dt.date], calendar: WorkCalendar
+) -> PlannedItem:
+    """Return a task that is finished, under way, or not begun, as what is known to be left of it.
+
+    Args:
+        days: first of the schedule, planned start, and the first on which work can still be done.
+    """
+    first, planned, tomorrow = days
+    if state is not None and state.finished is not None:
+        began = max(min(state.started or planned, state.finished), first)
+        worked = float(calendar.between(began, max(state.finished, began)))
+        return replace(item, days=(worked,) * 3, ties=(), not_before=began)
+    if state is not None and (state.started is not None or state.done > 0):
+        low, mode, high = item.days
+        left = _left(state, float(np.ceil(mode)), tomorrow, calendar)
+        return replace(item, days=(left * low / mode, left, left * high / mode), ties=(), not_before=tomorrow)
+    return replace(item, not_before=max(tomorrow, item.not_before or tomorrow))
 
 
 def _left(state: Any, days: float, tomorrow: dt.date, calendar: WorkCalendar) -> float:
@@ -451,10 +469,77 @@ def _left(state: Any, days: float, tomorrow: dt.date, calendar: WorkCalendar) ->
     return max(float(np.ceil((1 - state.done) * days)), 1.0)
 
 
+def planned_dates(schedule: Scheduled, baseline: Baseline | None) -> dict[str, Dates | Span]:
+    """Return {id: dates} of the baseline; as planned where there is none, and for what is new since."""
+    frozen = {} if baseline is None else baseline.rows
+    return schedule.dates() | {
+        item.id: Span(frozen[item.id].start, frozen[item.id].finish) for item in schedule.items if item.id in frozen
+    }
+
+
 def person_days(plan: Plan, schedule: Scheduled) -> np.ndarray:
     """Return (N,) person-days of each item at its likely duration; a task that names no people counts as one person."""
     people = {task.id: sum(task.roles.values()) or 1.0 for task in plan.schedule.tasks}
     return np.array([people.get(item.id, 0.0) for item in schedule.items]) * schedule.days[:, _LIKELY]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last day of something."""
+
+    start: dt.date
+    finish: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A date that is no longer what the baseline says.
+
+    Attributes:
+        id: of a task, a gate or a milestone.
+        date: finish or due.
+        before, after: in the baseline, and now.
+        workdays: how much later; below 0 sooner.
+    """
+
+    id: str
+    date: str
+    before: dt.date
+    after: dt.date
+    workdays: int
+
+
+def baseline_rows(plan: Plan, schedule: Scheduled) -> tuple[BaselineRow, ...]:
+    """Return the dates of a schedule as they are to be frozen, with the person-days of each item."""
+    dates, value = schedule.dates(), person_days(plan, schedule)
+    return tuple(
+        BaselineRow(
+            item.id,
+            dates[item.id].start,
+            dates[item.id].finish,
+            schedule.due[item.id].last_workday if item.id in schedule.due else None,
+            float(value[k]),
+        )
+        for k, item in enumerate(schedule.items)
+    )
+
+
+def moves(schedule: Scheduled, baseline: Baseline, now: Mapping[str, Dates]) -> tuple[Move, ...]:
+    """Return the dates that differ from the baseline, the latest against it first; what is new or gone has none.
+
+    Args:
+        now: {id: dates} as they stand.
+    """
+    found = []
+    for item in schedule.items:
+        row = baseline.rows.get(item.id)
+        if row is None:
+            continue
+        due = schedule.due[item.id].last_workday if item.id in schedule.due else None
+        for date, was, then in (("finish", row.finish, now[item.id].finish), ("due", row.due, due)):
+            if was is not None and then is not None and was != then and (date == "due" or item.id in schedule.linked):
+                found.append(Move(item.id, date, was, then, -slack_workdays(was, then, schedule.calendar)))
+    return tuple(sorted(found, key=lambda move: -move.workdays))
 
 
 @dataclass(frozen=True, eq=False)
@@ -466,33 +551,45 @@ class Tracked:
         at_pace: day of the finish at the pace so far; None while nothing is earned.
         behind_workdays: how much later than planned the last task ends when the rest is put in order again; below 0
             sooner.
-        before, now: {id: dates} as planned, and with what has happened.
+        before: {id: dates} of the baseline; as planned where there is none, and for what is new since.
+        now: {id: dates} with what has happened.
     """
 
     standing: Standing
     at_pace: dt.date | None
     behind_workdays: int
-    before: Mapping[str, Dates]
+    before: Mapping[str, Dates | Span]
     now: Mapping[str, Dates]
 
 
-def tracked(plan: Plan, schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date) -> Tracked | None:
+def tracked(
+    plan: Plan, schedule: Scheduled, states: Mapping[str, Any], as_of: dt.date, *, baseline: Baseline | None = None
+) -> Tracked | None:
     """Return the progress at a day on which the schedule has begun and is not empty, else None.
 
     Value is counted in person-days, each task's evenly over its planned time. Costs are not compared: the log tells
     money, the plan's value is work.
+
+    Args:
+        schedule: as planned.
+        states: as in `progressed`.
+        baseline: dates and person-days at approval; None = those of the plan as it is.
     """
     tasks = [k for k, item in enumerate(schedule.items) if item.kind == "task"]
     first, calendar = schedule.network.first_day, schedule.calendar
     if as_of < first or not tasks:
         return None
     ids = [schedule.items[k].id for k in tasks]
-    before, now = schedule.dates(), replanned(schedule, states, as_of)
+    now = progressed(schedule, states, as_of).dates()
+    frozen = {} if baseline is None else baseline.rows
+    before = planned_dates(schedule, baseline)
+    value = person_days(plan, schedule)[tasks]
+    value = np.array([frozen[name].person_days if name in frozen else v for name, v in zip(ids, value, strict=True)])
     finish = np.array([calendar.between(first, before[name].finish) for name in ids], dtype=float)
     start = np.array([calendar.between(first, before[name].start) - 1 for name in ids], dtype=float)
     done = [states[name].done if name in states else 0.0 for name in ids]
     status = float(calendar.between(first, as_of))
-    found = standing(np.maximum(start, 0), finish, person_days(plan, schedule)[tasks], done, status=status)
+    found = standing(np.maximum(start, 0), finish, value, done, status=status)
     at_pace = None
     if found.finish is not None:
         at_pace = calendar.add(calendar.on_or_after(first), max(int(np.ceil(found.finish)) - 1, 0))

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -81,3 +83,33 @@ def no_network_env(tmp_path: Path) -> dict[str, str]:
 def guarded_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The same variables for all tests of a file."""
     return _guarded(tmp_path_factory.mktemp("guard"))
+
+
+@pytest.fixture
+def planlib_in_copy(
+    tmp_path: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Call the command line, in English, in a folder with a copy of the shipped plans that nobody has reported on.
+
+    Call it with the arguments; it returns the exit status, what was said and what was complained of.
+    """
+    from planlib import cli
+
+    shutil.copytree(project_root / "params", tmp_path / "params")
+    for pattern in ("*.progress.csv*", "*.baseline.csv*"):
+        for path in (tmp_path / "params").glob(pattern):
+            path.unlink()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLANLIB_LOCALE", "en")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["planlib", *arguments])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code or 0
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return call

@@ -4,41 +4,24 @@ import csv
 import datetime as dt
 import io
 import json
-import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import icalendar
 import pytest
 
-from planlib import cli
 from planlib.exchange.mspdi import NAMESPACE
 from planlib.plan import load_plan
 from planlib.plan.tracking import CHINA, Entry, add_entries, log_path
 from planlib.scheduling import scheduled
 
-ROOT = Path(__file__).parents[1]
 W = "params/wechat_platform.yaml"
 TABLE = Path("table.csv")
 
 
 @pytest.fixture
-def say(tmp_path, monkeypatch, capsys):
-    shutil.copytree(ROOT / "params", tmp_path / "params")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PLANLIB_LOCALE", "en")
-
-    def call(*arguments):
-        monkeypatch.setattr("sys.argv", ["planlib", "schedule", W, *arguments])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as ended:
-            status = ended.code or 0
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return call
+def say(planlib_in_copy):
+    return lambda *arguments: planlib_in_copy("schedule", W, *arguments)
 
 
 def table(say, *cells, locale="en"):

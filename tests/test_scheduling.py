@@ -150,7 +150,7 @@ def test_progress_puts_the_rest_in_order_from_the_day_after():
         entry("platform_requirements", done=1.0, started=dt.date(2027, 1, 4), finished=dt.date(2027, 1, 15)),
         entry("platform_design", done=0.5, started=dt.date(2027, 1, 18), remaining_days=12),
     ]
-    before, now = plan.dates(), scheduling.replanned(plan, {row.task: row for row in told}, day)
+    before, now = plan.dates(), scheduling.progressed(plan, {row.task: row for row in told}, day).dates()
     assert (now["platform_requirements"].start, now["platform_requirements"].finish) == (
         dt.date(2027, 1, 4), dt.date(2027, 1, 15)
     )  # fmt: skip
@@ -163,7 +163,7 @@ def test_progress_puts_the_rest_in_order_from_the_day_after():
 def test_nothing_told_and_nothing_late_leaves_the_plan_as_it_is():
     plan = scheduling.scheduled(load_plan(W))
     eve = plan.network.first_day - dt.timedelta(days=1)
-    assert scheduling.replanned(plan, {}, eve) == plan.dates()
+    assert scheduling.progressed(plan, {}, eve).dates() == plan.dates()
 
 
 def test_earned_value_counts_person_days_by_hand():

@@ -2,21 +2,26 @@
 
 PLAN.progress.csv is only ever added to. An entry tells a task's whole state on a day (`as_of`), whenever it was written
 down (`recorded_at`), so that the state of any earlier day can be told again, and what was said about a date before.
+PLAN.baseline.csv, only ever added to as well, holds the dates of the plan as they were approved, whatever is edited in
+the plan afterwards. Writers of either file wait for one another.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import difflib
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from planlib.core.errors import InputError, Problem
+from planlib.core.filelock import locked
 from planlib.plan.model import share_problem
 
 MAX_BYTES = 5_000_000
@@ -76,6 +81,7 @@ class DateChange:
         before, after: what it was and became; None where there was none.
         real: whether `after` has happened; an expected one may change again.
         recorded_at, as_of, note, recorded_by: of the entry.
+        baseline: what the baseline says; None where there is none.
     """
 
     task: str
@@ -87,6 +93,43 @@ class DateChange:
     as_of: dt.date
     note: str
     recorded_by: str
+    baseline: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRow:
+    """What a baseline says about an item.
+
+    Attributes:
+        item: id of a task, a gate or a milestone.
+        start, finish: first and last day by the plan.
+        due: last day on which it may end, if the plan said so.
+        person_days: of work; 0 for gates and milestones.
+    """
+
+    item: str
+    start: dt.date
+    finish: dt.date
+    due: dt.date | None
+    person_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The dates of a plan as they were approved.
+
+    Attributes:
+        recorded_at, recorded_by, note: when, by whom and why they were frozen.
+        rows: {item: what it says}.
+    """
+
+    recorded_at: dt.datetime
+    recorded_by: str
+    note: str
+    rows: Mapping[str, BaselineRow]
+
+
+BASELINE_COLUMNS = ("recorded_at", "recorded_by", "note", *(field.name for field in fields(BaselineRow)))
 
 
 def log_path(plan_file: str | Path) -> Path:
@@ -97,6 +140,70 @@ def log_path(plan_file: str | Path) -> Path:
     """
     plan_file = Path(plan_file)
     return plan_file.with_name(f"{plan_file.stem}.progress.csv")
+
+
+def baseline_path(plan_file: str | Path) -> Path:
+    """Return where the baseline of a plan stands.
+
+    >>> baseline_path("params/spring.yaml").as_posix()
+    'params/spring.baseline.csv'
+    """
+    plan_file = Path(plan_file)
+    return plan_file.with_name(f"{plan_file.stem}.baseline.csv")
+
+
+def read_baseline(path: Path) -> Baseline | None:
+    """Return the newest baseline of a file; None where there is no file.
+
+    Raises:
+        InputError: every line that cannot be taken.
+    """
+    shown = path.as_posix()
+    if not path.exists():
+        return None
+    found: dict[dt.datetime, Baseline] = {}
+    problems: list[Problem] = []
+    for line, cells in read_rows(path, BASELINE_COLUMNS, problems):
+        take = _Cells(cells, shown, line)
+        at = take("recorded_at", _moment, "date", form="2027-03-01T09:30:00+08:00")
+        days = [take(name, parse_day, "date", name != "due", form="YYYY-MM-DD") for name in ("start", "finish", "due")]
+        work, item = take("person_days", parse_number, "not_number"), cells["item"]
+        if not item:
+            take.problems.append(Problem("missing", shown, "item", line))
+        if None not in days[:2] and days[1] < days[0]:
+            take.problems.append(Problem("end_before_start", shown, "finish", line, days[1]))
+        if work is not None and not 0 <= work <= MAX_CNY:
+            values = {"low": 0, "high": f"{MAX_CNY:.0f}"}
+            take.problems.append(Problem("out_of_range", shown, "person_days", line, work, values=values))
+        problems += take.problems
+        if take.problems:
+            continue
+        one = found.setdefault(at, Baseline(at, cells["recorded_by"], cells["note"], {}))
+        if item in one.rows:
+            problems.append(Problem("duplicate_id", shown, "item", line, item, values={"first": at.isoformat()}))
+        one.rows[item] = BaselineRow(item, *days, work)  # type: ignore[index]
+    if problems:
+        raise InputError(*problems)
+    return found[max(found)] if found else None
+
+
+def add_baseline(path: Path, baseline: Baseline) -> None:
+    """Add a baseline to a file; those before it stay.
+
+    Raises:
+        InputError: a text cannot stand in a sheet, the file has been damaged, or it is open in another program.
+    """
+    shown = path.as_posix()
+    problems = [
+        problem for name in ("note", "recorded_by") for problem in _text_problems(getattr(baseline, name), shown, name)
+    ]
+    if problems:
+        raise InputError(*problems)
+    about = [_told(value) for value in (baseline.recorded_at, baseline.recorded_by, baseline.note)]
+    rows = [[*about, *(_told(getattr(row, f.name)) for f in fields(row))] for row in baseline.rows.values()]
+    with locked(path):
+        read_baseline(path)
+        _append(path, BASELINE_COLUMNS, rows)
 
 
 def read_log(path: Path, tasks: Iterable[str]) -> tuple[Entry, ...]:
@@ -176,14 +283,17 @@ def entry_problems(
     if entry.remaining_days and entry.done == 1:
         wrong("remaining_done", "remaining_days", entry.remaining_days)
     for name in ("note", "recorded_by"):
-        text = getattr(entry, name)
-        if text.startswith(_RISKY):
-            wrong("data_formula", name, text)
-        if not text.isprintable():
-            wrong("control_character", name, text)
-        if len(text) > MAX_NOTE:
-            wrong("text_length", name, text, high=MAX_NOTE)
+        found += _text_problems(getattr(entry, name), file, called.get(name, name), line)
     return found
+
+
+def _text_problems(text: str, file: str, field: str, line: int | None = None) -> Iterator[Problem]:
+    if text.startswith(_RISKY):
+        yield Problem("data_formula", file, field, line, text)
+    if not text.isprintable():
+        yield Problem("control_character", file, field, line, text)
+    if len(text) > MAX_NOTE:
+        yield Problem("text_length", file, field, line, text, values={"high": MAX_NOTE})
 
 
 def unknown_task(task: str, tasks: Sequence[str], *, file: str, field: str, line: int | None = None) -> Problem:
@@ -203,8 +313,9 @@ def states(entries: Iterable[Entry], as_of: dt.date | None = None) -> dict[str, 
     return found
 
 
-def date_changes(entries: Iterable[Entry]) -> tuple[DateChange, ...]:
+def date_changes(entries: Iterable[Entry], baseline: Baseline | None = None) -> tuple[DateChange, ...]:
     """Return every date that an entry changed, the oldest first; a first date changes from None."""
+    frozen = {} if baseline is None else baseline.rows
     last: dict[tuple[str, str], dt.date | None] = {}
     found = []
     for entry in _in_order(entries):
@@ -215,39 +326,80 @@ def date_changes(entries: Iterable[Entry]) -> tuple[DateChange, ...]:
             before = last.get((entry.task, name))
             if after != before:
                 about = (entry.recorded_at, entry.as_of, entry.note, entry.recorded_by)
-                found.append(DateChange(entry.task, name, before, after, real, *about))
+                base = getattr(frozen[entry.task], name) if entry.task in frozen else None
+                found.append(DateChange(entry.task, name, before, after, real, *about, base))
             last[entry.task, name] = after
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that nobody else adds to meanwhile.
+
+    Attributes:
+        path: of its file.
+        tasks: ids of the plan's tasks.
+        entries: it holds.
+    """
+
+    path: Path
+    tasks: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add entries, all of them or none; the file is begun where there is none.
+
+        Raises:
+            InputError: an entry is wrong, or the log is open in another program.
+        """
+        shown = self.path.as_posix()
+        taken = {(entry.task, entry.recorded_at) for entry in self.entries}
+        problems = [p for entry in entries for p in entry_problems(entry, self.tasks, file=shown)]
+        for entry in entries:
+            if (entry.task, entry.recorded_at) in taken or entry.recorded_at is None:
+                problems.append(Problem("same_moment", shown, "recorded_at", None, entry.task, values={"first": "—"}))
+            taken.add((entry.task, entry.recorded_at))
+        if problems:
+            raise InputError(*problems)
+        _append(self.path, COLUMNS, [[_told(getattr(entry, name)) for name in COLUMNS] for entry in entries])
+
+
+@contextlib.contextmanager
+def adding(path: Path, tasks: Iterable[str]) -> Iterator[Log]:
+    """Hold a log while the block reads it and adds to it.
+
+    Raises:
+        InputError: the log has been damaged, or somebody else holds it.
+    """
+    known = tuple(tasks)
+    with locked(path):
+        yield Log(path, known, read_log(path, known))
+
+
 def add_entries(path: Path, entries: Sequence[Entry], tasks: Iterable[str]) -> None:
-    """Add entries to a log, all of them or none; the log is begun where there is none.
+    """Add entries to a log, all of them or none; see `Log.add`.
 
     Raises:
         InputError: an entry is wrong, the log has been damaged, or it is open in another program.
     """
-    known = tuple(tasks)
-    before = read_log(path, known)
-    taken = {(entry.task, entry.recorded_at) for entry in before}
-    problems = [p for entry in entries for p in entry_problems(entry, known, file=path.as_posix())]
-    for entry in entries:
-        if (entry.task, entry.recorded_at) in taken or entry.recorded_at is None:
-            problems.append(
-                Problem("same_moment", path.as_posix(), "recorded_at", None, entry.task, values={"first": "—"})
-            )
-        taken.add((entry.task, entry.recorded_at))
-    if problems:
-        raise InputError(*problems)
+    with adding(path, tasks) as log:
+        log.add(entries)
+
+
+def _append(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Add rows to a CSV at once, in the order of its own headings; begin it where there is none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    fresh = not path.exists() or path.stat().st_size == 0
-    if fresh:
-        writer.writerow(COLUMNS)
-    writer.writerows([_told(getattr(entry, name)) for name in COLUMNS] for entry in entries)
     try:
-        cut = not fresh and not path.read_bytes().endswith(b"\n")
-        with open(path, "a", encoding="utf-8-sig" if fresh else "utf-8", newline="") as file:
-            file.write(("\r\n" if cut else "") + text.getvalue())
+        before = path.read_bytes() if path.exists() else b""
+        head = next((row for row in csv.reader(io.StringIO(before.decode("utf-8-sig"))) if any(row)), None)
+        if head is None:
+            writer.writerow(columns)
+        order = [columns.index(name.strip()) for name in head or columns]
+        writer.writerows([row[k] for k in order] for row in rows)
+        cut = bool(before) and not before.endswith(b"\n")
+        with open(path, "ab", buffering=0) as file:
+            file.write((("\r\n" if cut else "") + text.getvalue()).encode("utf-8" if before else "utf-8-sig"))
     except PermissionError:
         raise InputError(Problem("book_open", file=path.as_posix())) from None
 
@@ -359,28 +511,36 @@ def parse_number(text: str) -> float | None:
     return float(text) if text.isascii() and _NUMBER.fullmatch(text.strip()) else None
 
 
+class _Cells:
+    """Cells of a row as what they hold; what cannot be read is kept as a problem."""
+
+    def __init__(self, cells: Mapping[str, str], shown: str, line: int) -> None:
+        self._cells, self._shown, self._line = cells, shown, line
+        self.problems: list[Problem] = []
+
+    def __call__(self, name: str, parse: Callable, code: str, needed: bool = True, **told: object) -> Any:
+        raw = self._cells[name]
+        value = parse(raw) if raw else None
+        if value is None and raw:
+            self.problems.append(Problem(code, self._shown, name, self._line, raw, values=told))
+        elif needed and not raw:
+            self.problems.append(Problem("missing", self._shown, name, self._line))
+        return value
+
+
 def _entry(cells: Mapping[str, str], shown: str, line: int) -> tuple[Entry | None, list[Problem]]:
     """Return the entry that a line holds, and the cells that cannot be read; no entry where one of them is needed."""
-    problems: list[Problem] = []
-    values: dict[str, object] = {name: cells[name] for name in ("task", "note", "recorded_by")}
-
-    def take(name: str, parse, code: str, needed: bool, **told: object) -> None:
-        raw = cells[name]
-        values[name] = parse(raw) if raw else None
-        if values[name] is None and raw:
-            problems.append(Problem(code, shown, name, line, raw, values=told))
-        elif needed and not raw:
-            problems.append(Problem("missing", shown, name, line))
-
-    take("recorded_at", _moment, "date", True, form="2027-03-01T09:30:00+08:00")
+    take = _Cells(cells, shown, line)
+    values: dict[str, Any] = {name: cells[name] for name in ("task", "note", "recorded_by")}
+    values["recorded_at"] = take("recorded_at", _moment, "date", form="2027-03-01T09:30:00+08:00")
     for name in ("as_of", "started", "finished", "expected_finish"):
-        take(name, parse_day, "date", name == "as_of", form="YYYY-MM-DD")
-    take("done", parse_share, "not_number", True)
+        values[name] = take(name, parse_day, "date", name == "as_of", form="YYYY-MM-DD")
+    values["done"] = take("done", parse_share, "not_number")
     for name in ("remaining_days", "actual_cost_cny"):
-        take(name, parse_number, "not_number", False)
+        values[name] = take(name, parse_number, "not_number", False)
     if not cells["task"]:
-        problems.append(Problem("missing", shown, "task", line))
-    return (None if problems else Entry(**values)), problems  # type: ignore[arg-type]
+        take.problems.append(Problem("missing", shown, "task", line))
+    return (None if take.problems else Entry(**values)), take.problems
 
 
 def _moment(text: str) -> dt.datetime | None:

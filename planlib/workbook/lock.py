@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from planlib.core.filelock import release, try_lock
 from planlib.core.results import write_whole
 from planlib.workbook.failures import LockHeld
 
@@ -52,7 +53,7 @@ def hold(
     with open(folder / LOCK, "a+b") as file:
         deadline = time.monotonic() + wait_seconds
         waiting = False
-        while not _try(file):
+        while not try_lock(file):
             if time.monotonic() >= deadline:
                 raise _held(folder)
             if on_wait and not waiting:
@@ -65,7 +66,7 @@ def hold(
         finally:
             with contextlib.suppress(OSError):
                 (folder / HOLDER).unlink(missing_ok=True)
-            _release(file)
+            release(file)
 
 
 def is_held(folder: Path) -> bool:
@@ -73,9 +74,9 @@ def is_held(folder: Path) -> bool:
     if not (folder / LOCK).is_file():
         return False
     with open(folder / LOCK, "a+b") as file:
-        free = _try(file)
+        free = try_lock(file)
         if free:
-            _release(file)
+            release(file)
         return not free
 
 
@@ -97,32 +98,3 @@ def _held(folder: Path) -> LockHeld:
     if holder is None:
         return LockHeld("lock_held_unknown", folder=str(folder))
     return LockHeld("lock_held", folder=str(folder), **asdict(holder))
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try(file) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _release(file) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try(file) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _release(file) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,20 +1,31 @@
 """The log of progress: what it keeps, what of a task is its state, which dates moved, what it refuses."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
+from functools import partial
 
 import pytest
 
 from planlib.core.errors import InputError
+from planlib.core.filelock import locked
 from planlib.plan.tracking import (
+    BASELINE_COLUMNS,
     CHINA,
     COLUMNS,
+    Baseline,
+    BaselineRow,
     Entry,
+    add_baseline,
     add_entries,
+    adding,
     date_changes,
     log_path,
     parse_day,
     parse_number,
     parse_share,
+    read_baseline,
     read_log,
     states,
 )
@@ -178,3 +189,87 @@ def test_numbers_and_days_are_taken_only_as_written_plainly():
     assert [parse_share(t) for t in ("60％", "0.6", "60", "%", "-5%")] == [0.6, 0.6, 60.0, None, -0.05]
     hostile = ("2027-02-30", "27-03-01", "2027-03-01T00", "２０２７-03-01", "0000-01-01")
     assert [parse_day(text) for text in hostile] == [None] * 5
+
+
+COUNTS = """
+import datetime as dt, sys
+from pathlib import Path
+from planlib.plan.tracking import CHINA, Entry, adding
+me, path, begin = sys.argv[1], Path(sys.argv[2]), dt.datetime(2027, 3, 1, tzinfo=CHINA)
+for k in range(30):
+    with adding(path, ["build", "test"]) as log:
+        n = len(log.entries)
+        moment = begin + dt.timedelta(minutes=n)
+        log.add([Entry(recorded_at=moment, task=me, as_of=moment.date(), done=0.5, note=f"n{n}")])
+"""
+
+
+def test_two_processes_that_add_at_once_lose_nothing_and_each_sees_what_the_other_added(tmp_path):
+    path = tmp_path / "own.progress.csv"
+    both = [subprocess.Popen([sys.executable, "-c", COUNTS, task, path], env=os.environ) for task in TASKS]
+    assert [one.wait(60) for one in both] == [0, 0]
+    found = read_log(path, TASKS)
+    assert [one.note for one in found] == [f"n{k}" for k in range(60)]
+    assert sorted(one.task for one in found) == ["build"] * 30 + ["test"] * 30
+
+
+def test_who_cannot_have_the_log_is_told_and_what_is_refused_leaves_no_file(tmp_path, monkeypatch):
+    path = tmp_path / "own.progress.csv"
+    monkeypatch.setattr("planlib.plan.tracking.locked", partial(locked, wait_seconds=0.05))
+    with adding(path, TASKS), pytest.raises(InputError) as caught:
+        add_entries(path, [entry()], TASKS)
+    assert [problem.code for problem in caught.value.problems] == ["book_open"]
+    with pytest.raises(InputError):
+        add_entries(path, [entry(done=7.0)], TASKS)
+    assert not path.exists()
+
+
+def test_rows_are_added_in_the_order_of_the_headings_that_a_file_has(tmp_path):
+    path = tmp_path / "own.progress.csv"
+    turned = list(reversed(COLUMNS))
+    path.write_bytes((",".join(turned) + "\r\n").encode("utf-8-sig"))
+    add_entries(path, [entry(note="late")], TASKS)
+    assert read_log(path, TASKS) == (entry(note="late"),)
+
+
+def frozen(at=NOON, **values):
+    row = BaselineRow("build", DAY, DAY + dt.timedelta(days=4), None, 10.0)
+    gate = BaselineRow("g1", DAY, DAY, DAY + dt.timedelta(days=30), 0.0)
+    about = {"recorded_at": at, "recorded_by": "王", "note": ""}
+    return Baseline(**(about | {"rows": {"build": row, "g1": gate}} | values))
+
+
+def test_the_newest_baseline_counts_and_those_before_it_stay(tmp_path):
+    path = tmp_path / "own.baseline.csv"
+    assert read_baseline(path) is None
+    add_baseline(path, frozen())
+    before = path.read_bytes()
+    later = frozen(NOON + dt.timedelta(days=30), note="scope, reduced")
+    add_baseline(path, later)
+    assert read_baseline(path) == later and path.read_bytes().startswith(before)
+    assert [change.baseline for change in date_changes([entry(started=DAY)], later)] == [DAY]
+
+
+def test_a_damaged_baseline_is_refused_with_its_lines(tmp_path):
+    path = tmp_path / "own.baseline.csv"
+    at = "2027-03-01T12:00:00+08:00,Li,"
+    rows = [
+        f"{at},build,2027-03-01,2027-02-28,,10",
+        f"{at},test,2027-03-01,2027-03-02,,-1",
+        f"{at},g1,2027-03-01,2027-03-02,soon,0",
+        f"{at},g1,2027-03-01,2027-03-02,,0",
+        f"{at},g1,2027-03-01,2027-03-02,,0",
+        f"{at},,,2027-03-02,,many",
+    ]
+    path.write_bytes("\r\n".join([",".join(BASELINE_COLUMNS), *rows]).encode("utf-8-sig"))
+    with pytest.raises(InputError) as caught:
+        read_baseline(path)
+    assert [(p.line, p.field, p.code) for p in caught.value.problems] == [
+        (2, "finish", "end_before_start"),
+        (3, "person_days", "out_of_range"),
+        (4, "due", "date"),
+        (6, "item", "duplicate_id"),
+        (7, "start", "missing"),
+        (7, "person_days", "not_number"),
+        (7, "item", "missing"),
+    ]
