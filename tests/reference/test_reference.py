@@ -44,7 +44,7 @@ LONG = ("rcpsp", "rcpsp_bound")  # a minute each
 @pytest.mark.parametrize(
     ("name", "least", "kinds"),
     [
-        ("planning", 26, "short"), ("budget", 15, "all"), ("experiments", 96, "all"),
+        ("planning", 26, "short"), ("budget", 19, "all"), ("experiments", 96, "all"),
         pytest.param("planning", 10, "long", marks=[pytest.mark.full, pytest.mark.timeout(1_200)]),
     ],
 )  # fmt: skip
