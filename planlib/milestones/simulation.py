@@ -128,6 +128,7 @@ class Simulation:
         criticality: (N,) share of the draws in which the task is critical.
         effects: {risk: (D,)} its days, or its factor less 1; 0 where it does not strike.
         struck: {risk: (D,)} bools.
+        own: {task: (D,)} its duration without the risks, of the tasks that a risk may strike (single precision).
     """
 
     tasks: tuple[str, ...]
@@ -138,6 +139,7 @@ class Simulation:
     criticality: np.ndarray
     effects: Mapping[str, np.ndarray]
     struck: Mapping[str, np.ndarray]
+    own: Mapping[str, np.ndarray]
 
     def at(self, milestone: str | None = None) -> np.ndarray:
         """Return (D,) finishes of a milestone, of the whole schedule for None."""
@@ -196,7 +198,7 @@ class Simulation:
         return self.criticality * self.durations.std(axis=1, dtype=float) / spread
 
     def tornado(self, milestone: str | None = None, *, p: float | None = None) -> tuple[Swing, ...]:
-        """Return every task and risk that varies, the widest swing first.
+        """Return every task and risk that varies, the widest swing first; what strikes a task is the risk's, not its.
 
         Args:
             milestone: None for the end.
@@ -213,10 +215,11 @@ class Simulation:
     def variance_shares(self, milestone: str | None = None) -> dict[str, float]:
         """Return {task or risk: share of the finish's variance that it explains alone}, by the means of sorted bins.
 
-        A task's duration includes the risks that strike it, so the shares need not sum to 1.
+        A task counts with its own length and a risk with what it does to all its tasks. The shares need not sum to 1:
+        tasks that run long together explain the same again, and what only a combination does nobody explains alone.
         """
         finish = self.at(milestone)
-        found = {name: _ratio(_bins(row), finish) for name, row in zip(self.tasks, self.durations, strict=True)}
+        found = {name: _ratio(_bins(row), finish) for name, row in self._lengths()}
         for name, effect in self.effects.items():
             struck = self.struck[name]
             groups = np.zeros(self.n, dtype=int)
@@ -224,8 +227,12 @@ class Simulation:
             found[name] = _ratio(groups, finish)
         return found
 
-    def _sides(self) -> Iterable[tuple[str, np.ndarray, np.ndarray]]:
+    def _lengths(self) -> Iterable[tuple[str, np.ndarray]]:
         for name, row in zip(self.tasks, self.durations, strict=True):
+            yield name, self.own.get(name, row)
+
+    def _sides(self) -> Iterable[tuple[str, np.ndarray, np.ndarray]]:
+        for name, row in self._lengths():
             if row.min() < row.max():
                 yield name, *_tenths(row)
         for name, struck in self.struck.items():
@@ -255,7 +262,7 @@ def simulate(
         seed: of all streams.
         draws: D. The result keeps 4 N D bytes of durations; everything else is worked in blocks.
         groups: blocks of tasks that share a correlation; no task in two of them.
-        correlation: (N, N) matrix of the copula in the network's order, instead of groups.
+        correlation: (N, N) matrix of the copula in the network's order; not together with groups.
         risks: discrete risks and risk drivers.
         mitigated: ids of risks that count with their mitigation.
         milestones: tasks whose finish is kept.
@@ -274,14 +281,17 @@ def simulate(
     keep = np.empty((len(tasks), n), dtype=np.float32)
     finish = {name: np.empty(n) for name in drawn.milestones}
     end, critical = np.empty(n), np.zeros(len(tasks))
-    for part, days in drawn.blocks():
+    own = np.empty((len(drawn.hit), n), dtype=np.float32)
+    for part, days, alone in drawn.blocks():
+        own[:, part] = alone
         found = network.passes(days)
         keep[:, part], end[part] = days, found.end
         critical += found.critical.sum(axis=1)
         late = found.early_finish if hasattr(found, "early_finish") else found.finish
         for name in drawn.milestones:
             finish[name][part] = late[drawn.place[name]]
-    return Simulation(tasks, n, keep, finish, end, critical / n, drawn.effects, drawn.struck)
+    lengths = {tasks[k]: row for k, row in zip(drawn.hit, own, strict=True)}
+    return Simulation(tasks, n, keep, finish, end, critical / n, drawn.effects, drawn.struck, lengths)
 
 
 def finishes(
@@ -306,7 +316,7 @@ def finishes(
     """
     drawn = _Draws(network, durations, seed, draws, groups, None, risks, mitigated, milestones)
     finish = {name: np.empty(drawn.n) for name in drawn.milestones}
-    for part, days in drawn.blocks():
+    for part, days, _ in drawn.blocks():
         late = network.finishes(days)
         for name in drawn.milestones:
             finish[name][part] = late[drawn.place[name]]
@@ -334,9 +344,10 @@ class _Draws:
         self.tables = [score_table(durations[name]) for name in self.tasks]
         self.streams = [stream(seed, f"task.{name}") for name in self.tasks]
         self.effects, self.struck = _risks(self.rows, mitigated, self.n, seed)
+        self.hit = sorted({self.place[name] for risk in self.rows for name in risk.tasks})
 
-    def blocks(self) -> Iterable[tuple[slice, np.ndarray]]:
-        """Yield which draws, and (N, B) their durations."""
+    def blocks(self) -> Iterable[tuple[slice, np.ndarray, np.ndarray]]:
+        """Yield which draws, (N, B) their durations, and those of the tasks in `hit` without the risks."""
         for first in range(0, self.n, _BLOCK):
             part = slice(first, min(first + _BLOCK, self.n))
             days = np.empty((len(self.tasks), part.stop - first))
@@ -346,12 +357,13 @@ class _Draws:
                 days[tied] = factor @ days[tied]
             for row, table in zip(days, self.tables, strict=True):
                 at_scores(table, row, out=row)
+            own = np.maximum(days[self.hit], 0.0)
             for kind in ("factor", "days"):
                 for risk in (one for one in self.rows if one.effect == kind):
                     hit = [self.place[name] for name in risk.tasks]
                     moved = self.effects[risk.id][part]
                     days[hit] = days[hit] * (1 + moved) if kind == "factor" else days[hit] + moved
-            yield part, np.maximum(days, 0.0, out=days)
+            yield part, np.maximum(days, 0.0, out=days), own
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +396,8 @@ def mitigation_worth(
     due: float,
     *,
     milestone: str | None = None,
+    before: Simulation | None = None,
+    after: Simulation | None = None,
     **options: object,
 ) -> tuple[Worth, ...]:
     """Return what each mitigation buys alone, and last what all buy together.
@@ -391,24 +405,25 @@ def mitigation_worth(
     Args:
         network, durations, risks: as in `simulate`.
         due: time for the milestone, the whole schedule for None.
+        before, after: draws that are there already, without any mitigation and with all, made with the same options;
+            None = they are drawn.
         options: seed, draws, groups, correlation of `simulate`.
     """
     rows = tuple(risks)
     able = [risk for risk in rows if risk.mitigation is not None]
     common = {"risks": rows, "milestones": (milestone,) if milestone else (), **options}
-    base = simulate(network, durations, **common)
-    before, was = base.chance_by(due, milestone), base.at(milestone)
+    base = before or simulate(network, durations, **common)
+    chance, was = base.chance_by(due, milestone), base.at(milestone)
     found = []
     for name, chosen in [*((risk.id, (risk,)) for risk in able), (None, tuple(able))]:
         ids = {risk.id for risk in chosen}
-        then = simulate(network, durations, mitigated=ids, **common)
+        kept = after if len(chosen) == len(able) else None
+        then = kept or simulate(network, durations, mitigated=ids, **common)
         now = then.at(milestone)
         saved, gained = was - now, (now <= due).astype(float) - (was <= due)
         cost = float(sum(risk.mitigation.cost for risk in chosen))
-        after = then.chance_by(due, milestone)
-        found.append(
-            Worth(name, cost, float(saved.mean()), _se(saved), before, after, float(gained.mean()), _se(gained))
-        )
+        met = then.chance_by(due, milestone)
+        found.append(Worth(name, cost, float(saved.mean()), _se(saved), chance, met, float(gained.mean()), _se(gained)))
     return tuple(found)
 
 
@@ -456,6 +471,8 @@ def _check(
 def _matrix(guard: Guard, tasks: Sequence[str], groups: Sequence[Group], correlation: object) -> np.ndarray:
     n = len(tasks)
     if correlation is not None:
+        if groups:
+            guard.add("groups_or_matrix", "correlation")
         given = guard.numbers("correlation", correlation, low=-1.0, high=1.0, ndim=(2,))
         if given.shape != (n, n):
             guard.add("shape", "correlation", f"shape {given.shape}", expected=f"({n}, {n})")

@@ -151,6 +151,37 @@ def test_mitigation_is_worth_its_closed_form_on_the_same_draws():
     assert alone.saved == together.saved > 0
 
 
+def test_kept_draws_give_what_drawing_again_gives():
+    risks = [
+        Risk("late", 0.5, fixed(6), ("a",), mitigation=Mitigation(0.2, fixed(6))),
+        Risk("ill", 0.3, fixed(1.5), ("a",), "factor", Mitigation(0.1, fixed(1.2))),
+    ]
+    options = {"seed": 1, "draws": 500, "risks": risks}
+    network, spread = Network(["a"]), {"a": pert(8, 10, 15)}
+    before = simulate(network, spread, **options)
+    after = simulate(network, spread, mitigated=["late", "ill"], **options)
+    kept = mitigation_worth(network, spread, risks, 15.5, before=before, after=after, seed=1, draws=500)
+    assert kept == mitigation_worth(network, spread, risks, 15.5, seed=1, draws=500)
+    # what is handed in is what is used
+    other = mitigation_worth(network, spread, risks, 15.5, before=after, after=after, seed=1, draws=500)
+    assert other[-1].saved == 0.0 != kept[-1].saved
+
+
+def test_a_task_counts_with_its_own_length_and_a_risk_with_what_it_does():
+    """a is U(0, 2), its risk adds 10 in half of the draws: variances 1/3 and 25, and nothing is told twice."""
+    spread = {"a": Distribution("uniform", low=0, high=2), "b": fixed(1)}
+    risk = Risk("late", 0.5, fixed(10), ("a",))
+    found = simulate(Network(["a", "b"], [Link("a", "b")]), spread, seed=2, draws=40_000, risks=[risk])
+    whole = 1 / 3 + 25
+    expected = {"a": 1 / 3 / whole, "b": 0.0, "late": 25 / whole}
+    assert found.variance_shares() == pytest.approx(expected, abs=0.01)
+    assert sum(found.variance_shares().values()) == pytest.approx(1.0, abs=0.02)
+    swings = {row.item: row.width for row in found.tornado()}
+    assert swings["late"] == pytest.approx(10.0, abs=0.1)
+    assert swings["a"] == pytest.approx(1.8, abs=0.4)  # 0.1 and 1.9, the risk's 5 in both
+    assert set(found.own) == {"a"} and found.own["a"].max() <= 2.0 < found.durations[0].max()
+
+
 def test_shares_of_a_sum_of_uniforms():
     spread = {"a": Distribution("uniform", low=0, high=2), "b": Distribution("uniform", low=0, high=1)}
     found = simulate(Network(["a", "b"], [Link("a", "b")]), spread, seed=1, draws=40_000)
@@ -231,6 +262,8 @@ def test_a_matrix_that_cannot_be_is_refused():
     impossible = [[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]]
     assert codes(lambda: simulate(network, spread, seed=1, correlation=impossible)) == {("correlations", "correlation")}
     assert codes(lambda: simulate(network, spread, seed=1, correlation=[[1.0]])) == {("shape", "correlation")}
+    both = {"correlation": np.eye(3), "groups": [Group(("a", "b"), 0.5)]}
+    assert codes(lambda: simulate(network, spread, seed=1, **both)) == {("groups_or_matrix", "correlation")}
     negative = [Group(("a", "b", "c"), -0.9)]
     assert codes(lambda: simulate(network, spread, seed=1, groups=negative)) == {("correlations", "correlation")}
 
@@ -243,3 +276,21 @@ def test_three_points_out_of_order_and_questions_out_of_range_are_refused():
     assert codes(lambda: found.chance_by(float("nan"))) == {("not_finite", "due")}
     assert codes(lambda: found.chance_by(1.0, "z")) == {("unknown_ref", "milestone")}
     assert codes(lambda: found.chance_of_all({})) == {("empty", "due")}
+
+
+def test_finishes_alone_are_those_of_the_whole_simulation():
+    from datetime import date
+
+    from planlib.milestones.dated import DatedNetwork, DatedTask, Tie
+    from planlib.milestones.simulation import finishes
+    from planlib.milestones.workdays import WorkCalendar
+
+    rows = [DatedTask("a"), DatedTask("b", (Tie("a"),)), DatedTask("g", (Tie("a"), Tie("b", "SS", 3.0)))]
+    network = DatedNetwork(rows, date(2026, 2, 12), WorkCalendar())
+    pert = Distribution("pert", low=5.0, mode=8.0, high=15.0)
+    days = {"a": pert, "b": pert, "g": Distribution("fixed", mean=0.0)}
+    late = Risk("late", 0.4, Distribution("uniform", low=1.0, high=5.0), ("b",))
+    options = {"seed": 3, "draws": 5_000, "groups": [Group(("a", "b"), 0.5)], "risks": [late], "milestones": ["g", "b"]}
+    whole = simulate(network, days, **options)
+    alone = finishes(network, days, **options)
+    assert {name: day.tolist() for name, day in alone.items()} == {n: whole.at(n).tolist() for n in ("g", "b")}
