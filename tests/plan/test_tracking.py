@@ -192,10 +192,13 @@ def test_numbers_and_days_are_taken_only_as_written_plainly():
 
 
 COUNTS = """
-import datetime as dt, sys
+import datetime as dt, sys, time
 from pathlib import Path
 from planlib.plan.tracking import CHINA, Entry, adding
 me, path, begin = sys.argv[1], Path(sys.argv[2]), dt.datetime(2027, 3, 1, tzinfo=CHINA)
+path.with_name(me).touch()
+while not all(path.with_name(name).exists() for name in ("build", "test")):
+    time.sleep(0.001)
 for k in range(30):
     with adding(path, ["build", "test"]) as log:
         n = len(log.entries)
