@@ -7,11 +7,14 @@ on this module.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planlib.core.errors import InputError
+from planlib.customers import churn, clv, lifetime, scoring, segments, spend, tiers
 from planlib.data.baseline import Windows
 
 if TYPE_CHECKING:
@@ -29,8 +32,9 @@ class Customers:
         person, external_hid, staff_id: (N,) hashed ids; "" where nobody serves the person any more.
         joined, first, last, acted: (N,) days of joining, first and last order, last act; NaT where there is none.
         listed: (N,) whether it is a contact still.
-        orders, days_bought, orders_quarter: (N,) paid orders, days with one, orders of the last 90 days.
-        money_cny: (N,) paid less refunded; below zero where more came back than was paid in the data's time.
+        orders, days_bought, quarter_days: (N,) paid orders, days with one, such days among the last 90.
+        money_cny, first_cny, quarter_cny: (N,) paid less refunded, of all orders, of the first day, of the last 90 days;
+            below zero where more came back than was paid in the data's time.
         acts, social, content: (N,) own acts of the last 90 days; acts of a year that bring others in, that answer
             content.
     """
@@ -45,8 +49,10 @@ class Customers:
     last: np.ndarray
     orders: np.ndarray
     days_bought: np.ndarray
-    orders_quarter: np.ndarray
+    quarter_days: np.ndarray
     money_cny: np.ndarray
+    first_cny: np.ndarray
+    quarter_cny: np.ndarray
     acts: np.ndarray
     social: np.ndarray
     content: np.ndarray
@@ -117,6 +123,343 @@ def at(engine: Engine, windows: Windows) -> Customers:
     return Customers(
         windows.until, *(ids(name) for name in ("person", "external_hid", "staff_id")), days("joined_on"),
         numbers("listed") > 0, days("first_on"), days("last_on"),
-        *(numbers(name) for name in ("orders", "days_bought", "orders_quarter")), numbers("fen") / FEN,
+        *(numbers(name) for name in ("orders", "days_bought", "quarter_days")),
+        *(numbers(name) / FEN for name in ("fen", "first_fen", "quarter_fen")),
         *(numbers(name) for name in ("acts_quarter", "social", "content")), days("acted_on"),
     )  # fmt: skip
+
+
+def places(of: Customers, among: Customers) -> np.ndarray:
+    """Return (N,) place of each person of one moment among those of another; -1 where it is not there."""
+    if not len(among):
+        return np.full(len(of), -1)
+    order = np.searchsorted(among.person.astype(str), of.person.astype(str))
+    found = np.minimum(order, len(among) - 1)
+    return np.where(among.person[found] == of.person, found, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """Listed customers by segment, now and a quarter before, by the same cuts.
+
+    Attributes:
+        cuts: where each axis turns high.
+        proposed: axes whose cut the data propose, since the plan gives none.
+        segmented, profiles: of now.
+        moved: who went where since; shift: population stability index of the two dates; None without a past.
+    """
+
+    cuts: segments.Cuts
+    proposed: tuple[str, ...]
+    segmented: segments.Segmented
+    profiles: tuple[segments.Profile, ...]
+    moved: segments.Migration | None
+    shift: segments.Psi | None
+
+
+def segment(now: Customers, before: Customers | None, given: Mapping[str, float]) -> Segmentation:
+    """Segment listed customers.
+
+    Args:
+        now, before: listed ones of two moments.
+        given: cuts of the plan by its names: recency_days, orders, money_cny, social_acts.
+    """
+    proposal = segments.propose_cuts(*_rfms(now)).cuts
+    names = {"recency_days": "recency_days", "orders": "frequency", "money_cny": "money_cny", "social_acts": "social"}
+    cuts = replace(proposal, **{names[name]: float(cut) for name, cut in given.items()})
+    found = segments.rfms(*_rfms(now), cuts=cuts)
+    moved = shift = None
+    if before is not None and len(before):
+        old = segments.rfms(*_rfms(before), cuts=cuts)
+        moved = segments.migration(*_paired(now, before, found.segment, old.segment))
+        shift = segments.population_stability(old.counts, found.counts)
+    proposed = tuple(name for name in names if name not in given)
+    return Segmentation(cuts, proposed, found, segments.profile(found.segment, *_rfms(now)), moved, shift)
+
+
+def _rfms(customers: Customers) -> tuple[np.ndarray, ...]:
+    return customers.recency_days, customers.orders, customers.money_cny, customers.social
+
+
+def _paired(now: Customers, before: Customers, new: np.ndarray, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes of the same persons at both moments, -1 where one is no customer."""
+    at_old = places(now, before)
+    gone = places(before, now) < 0
+    was = np.where(at_old >= 0, old[np.maximum(at_old, 0)], -1)
+    return np.concatenate([was, old[gone]]), np.concatenate([new, np.full(int(gone.sum()), -1)])
+
+
+WINDOW_DAYS = churn.WINDOW_DAYS  # what warnings and propensities look ahead
+MOST_CUTS = 5  # moments that a score is built on, the last one to prove it
+LEAST_HISTORY_DAYS = 90  # that features look back
+SCORES = ("leaves", "buys")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """A score proven on the last window and applied to who is listed now.
+
+    Attributes:
+        score: the model with its proof; None with a reason.
+        person: (N,) listed now.
+        probability: (N,) calibrated; zeros without a score.
+        rank: (N,) to order by.
+        tested: (n,) probabilities on the cut that proved the score; label: what happened.
+        reason: "" or why there is no score: history_too_short, no_events.
+    """
+
+    score: scoring.Score | None
+    person: np.ndarray
+    probability: np.ndarray
+    rank: np.ndarray
+    tested: np.ndarray
+    label: np.ndarray
+    reason: str
+
+
+def scores(engine: Engine, windows: Windows) -> dict[str, Scored]:
+    """Return name -> score of leaving and of buying within the window, proven on people and days not fitted on.
+
+    Each cut knows only what came before it; its label is what happened in the window after.
+    """
+    window = dt.timedelta(days=WINDOW_DAYS)
+    ends = [windows.until - window * k for k in range(1, MOST_CUTS + 1)]
+    moments = sorted(m for m in ends if (m - windows.first).days >= LEAST_HISTORY_DAYS)
+    now = _features(engine, windows.until)
+    nobody = np.zeros(len(now["person"]))
+    if len(moments) < 2 or not len(nobody):
+        none = Scored(None, now["person"], nobody, nobody, np.zeros(0), np.zeros(0), "history_too_short")
+        return dict.fromkeys(SCORES, none)
+    features = {moment: _features(engine, moment) for moment in moments}
+    labels = {moment: _labels(engine, moment) for moment in moments}
+    found = {}
+    for name, column in zip(SCORES, ("has_left", "orders"), strict=True):
+        happened = [(labels[m][column] > 0).astype(np.int8) for m in moments]
+        if any(not y.any() for y in happened):
+            found[name] = Scored(None, now["person"], nobody, nobody, np.zeros(0), np.zeros(0), "no_events")
+            continue
+        cuts = [
+            scoring.Cut(np.datetime64(m), scoring.build_features(features[m], np.datetime64(m)), y, WINDOW_DAYS)
+            for m, y in zip(moments, happened, strict=True)
+        ]
+        score = scoring.fit_score(cuts)
+        today = scoring.build_features(now, np.datetime64(windows.until))
+        proof = cuts[-1].features
+        found[name] = Scored(
+            score, now["person"], score.predict(today), score.rank(today), score.predict(proof), happened[-1], ""
+        )
+    return found
+
+
+def _features(engine: Engine, moment: dt.date) -> dict[str, np.ndarray]:
+    names = ("back_7", "back_30", "back_90")
+    back = {name: _midnight(moment - dt.timedelta(days=int(name[5:]))) for name in names}
+    _stand_at(engine, moment)
+    return engine.query("customer_features", back | {"moment": _midnight(moment), "tag_group": ""}).arrays()
+
+
+def _labels(engine: Engine, moment: dt.date) -> dict[str, np.ndarray]:
+    until = moment + dt.timedelta(days=WINDOW_DAYS)
+    _stand_at(engine, until)
+    return engine.query("customer_labels", {"moment": _midnight(moment), "label_until": _midnight(until)}).arrays()
+
+
+def _stand_at(engine: Engine, moment: dt.date) -> None:
+    """Keep `people` and `sold` as they stood at a moment."""
+    for name in ("people", "sold"):
+        engine.keep(name, {"until": _midnight(moment)})
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time())
+
+
+LEAST_REPEATERS = 20  # buyers who came back, below which no lifetime is told
+INTERVAL_DRAWS = 200
+DAYS_A_MONTH = 365.25 / 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lifetime:
+    """What the listed customers will bring.
+
+    Attributes:
+        life, spend: the fits, on buyers who joined in the data's time, listed still or not; None with a reason.
+        purchases: (N,) orders expected within the horizon; zeros for those who never ordered, or without a fit.
+        values: margin ahead of each, with its interval; None with a reason.
+        newcomer_cny: margin of a new buyer, the first order included; None with a reason.
+        held_out: orders of the last quarter foretold without it, by repeat purchases before; None where the data are
+            too short.
+        reason: "" or few_repeats, no_maximum, spend_undefined.
+    """
+
+    life: lifetime.BgNbd | None
+    spend: spend.GammaGamma | None
+    purchases: np.ndarray
+    values: clv.Values | None
+    newcomer_cny: float | None
+    held_out: clv.Calibration | None
+    reason: str
+
+
+def lifetime_of(
+    everyone: Customers, before: Customers | None, *, since: dt.date, terms: clv.Terms, rng: np.random.Generator
+) -> Lifetime:
+    """Tell what listed customers will bring.
+
+    Args:
+        everyone: all who had joined by now; before: the same a quarter before, for the hold-out.
+        since: first day of the data: of those who joined earlier the first order may be unknown.
+        terms: horizon in days, margin, discount.
+        rng: for intervals.
+    """
+    listed = everyone.where(everyone.listed)
+    nothing = np.zeros(len(listed))
+    fitted = _fit(everyone, since)
+    if isinstance(fitted, str):
+        return Lifetime(None, None, nothing, None, None, None, fitted)
+    life, paid = fitted
+    bought = listed.bought
+    buyers = listed.where(bought)
+    buying = _buying(buyers)
+    ahead = float(terms.horizons[-1])
+    purchases = nothing.copy()
+    purchases[bought] = life.expected_purchases(*buying, ahead)
+    values = None
+    if len(buyers):
+        values = clv.lifetime_value(
+            life, paid, *buying, _repeat_mean(buyers), terms, draws=INTERVAL_DRAWS, rng=rng, level=0.95
+        )
+        values = _spread(values, bought)
+    newcomer = clv.newcomer_value(life, paid, terms) if paid.population_mean is not None else None
+    return Lifetime(life, paid, purchases, values, newcomer, _held_out(everyone, before, since), "")
+
+
+def _fit(everyone: Customers, since: dt.date) -> tuple[lifetime.BgNbd, spend.GammaGamma] | str:
+    known = everyone.where(everyone.bought & (everyone.joined >= np.datetime64(since)))
+    if (known.repeats > 0).sum() < LEAST_REPEATERS:
+        return "few_repeats"
+    try:
+        life = lifetime.fit_bgnbd(*_buying(known))
+        paid = spend.fit_gamma_gamma(known.repeats, _repeat_mean(known))
+    except InputError:
+        return "no_maximum"
+    return (life, paid) if paid.population_mean is not None else "spend_undefined"
+
+
+def _buying(buyers: Customers) -> tuple[np.ndarray, ...]:
+    return buyers.repeats, buyers.last_after_first_days, buyers.age_days
+
+
+def _repeat_mean(buyers: Customers) -> np.ndarray:
+    return (buyers.money_cny - buyers.first_cny) / np.maximum(buyers.repeats, 1)
+
+
+def _spread(values: clv.Values, bought: np.ndarray) -> clv.Values:
+    """Return the values of buyers as values of all, 0 for those who never ordered."""
+
+    def over_all(part: np.ndarray | None) -> np.ndarray | None:
+        if part is None:
+            return None
+        whole = np.zeros(len(bought))
+        whole[bought] = part
+        return whole
+
+    return replace(values, value=over_all(values.value), low=over_all(values.low), high=over_all(values.high))
+
+
+def _held_out(everyone: Customers, before: Customers | None, since: dt.date) -> clv.Calibration | None:
+    """Foretell the last quarter from what was known before it."""
+    if before is None:
+        return None
+    fitted = _fit(before, since)
+    if isinstance(fitted, str):
+        return None
+    known = before.where(before.bought & (before.joined >= np.datetime64(since)))
+    later = places(known, everyone)
+    came = np.where(later >= 0, everyone.days_bought[np.maximum(later, 0)] - known.days_bought, 0.0)
+    ahead = float((everyone.until - before.until).days)
+    told = fitted[0].expected_purchases(*_buying(known), ahead)
+    return clv.calibrate_by_frequency(known.repeats, told, np.maximum(came, 0.0), top=3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Membership:
+    """Listed customers by tier, the lowest tier first.
+
+    Attributes:
+        cuts: rising, 0 to 100; proposed: whether the data propose them.
+        score: (N,) 0 to 100.
+        now: tiers today.
+        moves: monthly moves over the last quarter, leaving included; None without a past.
+        moved: who went where in that quarter; values: what a member of each tier is worth.
+        jump: orders of the quarter just above the lowest cut against just below it, by the score of the quarter before.
+    """
+
+    cuts: tuple[float | None, ...]
+    proposed: bool
+    score: np.ndarray
+    now: tiers.Tiered
+    moves: tiers.Transitions | None
+    moved: segments.Migration | None
+    values: tiers.TierValues | None
+    margin_cny: np.ndarray
+    jump: tiers.Jump | None
+
+
+def membership(
+    moments: Sequence[Customers], life: Lifetime, *, shares: Sequence[float], given: Sequence[float | None],
+    margin: float, rights_cny: np.ndarray, discount_month: float,
+) -> Membership:  # fmt: skip
+    """Put listed customers into tiers, follow them month by month, and value the tiers.
+
+    Args:
+        moments: listed customers, a month apart, the newest last; one is enough for the tiers themselves.
+        life: fits that the score's lifetime value stands on.
+        shares: of the customers, lowest tier first, that cuts are proposed for; given: cuts of the plan, 0 to 1.
+        margin: share of money that is margin; rights_cny: (K,) of a member in a month.
+        discount_month: what next month's money is worth today.
+    """
+    scored = [_tier_score(c, life) for c in moments]
+    above = np.cumsum(np.asarray(shares)[::-1])[::-1][1:]
+    proposed = any(cut is None for cut in given)
+    cuts = tiers.propose_tier_cuts(scored[-1], shares=tuple(above)) if proposed else tuple(100.0 * c for c in given)
+    found, counts, many = None, np.zeros((len(shares), len(shares) + 1)), len(shares)
+    first = None
+    for k, (customers, score) in enumerate(zip(moments, scored, strict=True)):
+        previous = None
+        if found is not None:
+            at_old = places(customers, moments[k - 1])
+            previous = np.where(at_old >= 0, found.tier[np.maximum(at_old, 0)], -1)
+        old, found = found, tiers.tiers(score, cuts=cuts, previous=previous)
+        first = first or found
+        if old is not None:
+            pairs = segments.migration(*_paired(customers, moments[k - 1], found.tier, old.tier), classes=many)
+            counts += pairs.counts[:many]
+    earned = margin * np.bincount(found.tier, moments[-1].quarter_cny, many) / 3
+    margin_cny = earned / np.maximum(found.counts, 1)
+    if len(moments) == 1:
+        return Membership(cuts, proposed, scored[-1], found, None, None, None, margin_cny, None)
+    moves = tiers.transitions(counts)
+    moved = segments.migration(*_paired(moments[-1], moments[0], found.tier, first.tier), classes=many)
+    worth = tiers.tier_values(moves.living, margin_cny - rights_cny, discount=discount_month)
+    jump = None
+    if cuts[0] is not None:
+        at_new = places(moments[0], moments[-1])
+        came = np.where(at_new >= 0, moments[-1].quarter_days[np.maximum(at_new, 0)], 0.0)
+        jump = tiers.jump_at_cut(scored[0], came, cut=cuts[0])
+    return Membership(cuts, proposed, scored[-1], found, moves, moved, worth, margin_cny, jump)
+
+
+def _tier_score(customers: Customers, life: Lifetime) -> np.ndarray:
+    """RFM, lifetime value where it is told, and depth of interaction, each as percentiles, weighing the same."""
+    rfm = segments.rfm_scores(customers.recency_days, customers.orders, customers.money_cny)
+    parts = {"rfm": rfm.recency + rfm.frequency + rfm.money, "interaction": customers.acts}
+    if life.life is not None:
+        expected = np.zeros(len(customers))
+        buyers = customers.where(customers.bought)
+        if len(buyers):
+            orders = life.life.expected_purchases(*_buying(buyers), 365.0)
+            expected[customers.bought] = orders * life.spend.expected_spend(buyers.repeats, _repeat_mean(buyers))
+        parts["lifetime_value"] = expected
+    return tiers.tier_score(parts, weights=dict.fromkeys(parts, 1.0))

@@ -4,16 +4,27 @@
 -- Parameters: until (the moment), quarter_since and year_since (90 and 365 days before).
 WITH bought AS (
   SELECT
-    buyer AS person,
-    COUNT(*) AS orders,
-    COUNT(DISTINCT CAST(paid_at AS DATE)) AS days_bought,
-    CAST(MIN(paid_at) AS DATE) AS first_on,
-    CAST(MAX(paid_at) AS DATE) AS last_on,
-    SUM(fen - refund_fen) AS fen,
-    SUM(CASE WHEN paid_at >= :quarter_since THEN 1 ELSE 0 END) AS orders_quarter
-  FROM sold
-  WHERE paid_at < :until
-  GROUP BY buyer
+    person,
+    SUM(orders) AS orders,
+    COUNT(*) AS days_bought,
+    MIN(bought_on) AS first_on,
+    MAX(bought_on) AS last_on,
+    SUM(fen) AS fen,
+    SUM(CASE WHEN place = 1 THEN fen ELSE 0 END) AS first_fen,
+    SUM(CASE WHEN bought_on >= CAST(:quarter_since AS DATE) THEN fen ELSE 0 END) AS quarter_fen,
+    SUM(CASE WHEN bought_on >= CAST(:quarter_since AS DATE) THEN 1 ELSE 0 END) AS quarter_days
+  FROM (
+    SELECT
+      buyer AS person,
+      CAST(paid_at AS DATE) AS bought_on,
+      COUNT(*) AS orders,
+      SUM(fen - refund_fen) AS fen,
+      ROW_NUMBER() OVER (PARTITION BY buyer ORDER BY CAST(paid_at AS DATE)) AS place
+    FROM sold
+    WHERE paid_at < :until
+    GROUP BY buyer, CAST(paid_at AS DATE)
+  ) days
+  GROUP BY person
 ),
 acts AS (
   SELECT t.person_hid AS person, t.at AS acted_at, t.touch_type AS kind FROM touches t
@@ -61,8 +72,10 @@ SELECT
   b.last_on,
   COALESCE(b.orders, 0) AS orders,
   COALESCE(b.days_bought, 0) AS days_bought,
-  COALESCE(b.orders_quarter, 0) AS orders_quarter,
   COALESCE(b.fen, 0) AS fen,
+  COALESCE(b.first_fen, 0) AS first_fen,
+  COALESCE(b.quarter_fen, 0) AS quarter_fen,
+  COALESCE(b.quarter_days, 0) AS quarter_days,
   COALESCE(a.acts_quarter, 0) AS acts_quarter,
   COALESCE(a.social, 0) AS social,
   COALESCE(a.content, 0) AS content,
