@@ -41,6 +41,11 @@ class Brand:
         return self.first_day + dt.timedelta(days=self.days - 1)
 
     @property
+    def goods(self) -> list[dict[str, Any]]:
+        """Return the products in the order of their codes; the refill is the last."""
+        return [*self.tree["products"], self.tree["refill"]["product"]]
+
+    @property
     def start(self) -> int:
         """Return the first second of the period, as UNIX time."""
         return (self.first_day - EPOCH).days * SECONDS_PER_DAY - CHINA

@@ -176,7 +176,8 @@ def _write(root: Path, n: int, seed: int) -> dict[str, Any]:
         "first_day": str(brand.first_day),
         "last_day": str(brand.last_day),
         "planted": {name: {"value": _plain(value), **_meaning(brand, name)} for name, value in sorted(levels.items())},
-        "segments": {s["id"]: {"name": s["name"], "share": s["share"], "churn_rate_month": folk.churn[i]}
+        "segments": {s["id"]: {"name": s["name"], "share": s["share"], "churn_rate_month": folk.churn[i],
+                               "buys_share": float(bought.buys[i])}
                      for i, s in enumerate(brand.tree["segments"])},
         "channels": {"curves": plan.curves, "spend_cny": costs["by_channel_cny"],
                      "curve": "ceiling * x**shape / (x**shape + half_spend_cny**shape), "
@@ -195,6 +196,11 @@ def _write(root: Path, n: int, seed: int) -> dict[str, Any]:
                         "exit_rate_month": figures["group_exit_rate"],
                         "speaking_rate_elsewhere": figures["speaking_rate"]},
         "stores": {"sop_compliance_rate": by_store},
+        "purchases": {"first_order_wait_days": figures["first_order_wait"]},
+        "cycles": {brand.tree["refill"]["product"]["id"]: {
+            "cycle_days": brand.tree["refill"]["cycle_days"], "spread_between_people": brand.tree["refill"]["between"],
+            "spread_between_gaps": brand.tree["refill"]["within"], "orders": int((bought.refiller >= 0).sum()),
+            "buyers": int(bought.refiller.max(initial=-1)) + 1}},
         "faults": _faults(brand, folk, raw, touches),
         "counts": {"customers": n, "listed": int(folk.listed(brand.days).sum()), "orders": len(bought),
                    "paid_orders": int(bought.paid.sum()), "refunds": int(np.isfinite(bought.refunded_at).sum()),

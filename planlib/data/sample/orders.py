@@ -1,8 +1,11 @@
-"""Purchases: a first order after joining, repeats as BG/NBD says, values as Gamma-Gamma says, seasons as time runs."""
+"""Purchases: a first order after joining, repeats as BG/NBD says, values as Gamma-Gamma says, seasons as time runs.
+
+Of the orders of strangers a part is moved, when all else is drawn, to buyers of a refill who come back in a cycle.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +29,8 @@ class Orders:
         at, refunded_at: (K,) refunded_at is infinite without a refund.
         status: (K,) as the shop codes it; unpaid orders are 250.
         product, qty, sale_fen, product_fen, discount_fen, order_fen, refund_fen: (K,).
+        refiller: (K,) which buyer of refills a stranger's order belongs to, -1 for all other orders.
+        buys: (segments,) chance that a customer ever buys.
         truth: what was planted, by name.
     """
 
@@ -40,6 +45,8 @@ class Orders:
     discount_fen: np.ndarray
     order_fen: np.ndarray
     refund_fen: np.ndarray
+    refiller: np.ndarray
+    buys: np.ndarray
     truth: dict[str, float | None]
 
     @property
@@ -132,9 +139,62 @@ def make_orders(brand: Brand, people: People, seed: int) -> Orders:
         "repurchase_rate": _repeats_so_far(brand, people, customer, at, is_unpaid),
         "refund_share": figures["refund_share"],
     }
-    return Orders(
-        customer, at, refunded_at, status, product, qty, sale, sale * qty, sale * qty - value, value, refund, truth
-    )
+    drawn = Orders(
+        customer, at, refunded_at, status, product, qty, sale, sale * qty, sale * qty - value, value, refund,
+        np.full(k, -1), buys, truth,
+    )  # fmt: skip
+    return _refilled(brand, drawn, seed)
+
+
+def _refilled(brand: Brand, orders: Orders, seed: int) -> Orders:
+    """Return the orders with a part of the strangers' given to buyers of the refill, who come back in their cycle.
+
+    Numbers, values and states stay as drawn; moment, product and quantity of those orders change. Only paid orders that
+    nothing was given back of are taken.
+    """
+    spec = brand.tree["refill"]
+    pool = np.flatnonzero((orders.customer < 0) & orders.paid & ~np.isfinite(orders.refunded_at))
+    at, who = _refills(brand, int(spec["part"] * len(pool)), seed)
+    if not len(at):
+        return orders
+    chosen = np.sort(stream(seed, "orders of refills").permutation(pool)[: len(at)])
+    moved, refiller, product = orders.at.copy(), orders.refiller.copy(), orders.product.copy()
+    moved[chosen], refiller[chosen], product[chosen] = at, who, len(brand.tree["products"])
+    value, off = orders.order_fen[chosen], orders.discount_fen[chosen]
+    qty, sale, status = orders.qty.copy(), orders.sale_fen.copy(), orders.status.copy()
+    qty[chosen] = np.maximum(1, np.round(value / (100 * spec["product"]["price"])))
+    sale[chosen] = -(-(value + off) // qty[chosen])
+    age = brand.days - at
+    status[chosen] = np.select([age < 1, age < 4], [SHIPPING, UNDERWAY], default=DONE)
+    order = np.argsort(moved, kind="stable")
+    changed = replace(
+        orders, at=moved, refiller=refiller, product=product, qty=qty, sale_fen=sale, status=status,
+        product_fen=sale * qty, discount_fen=sale * qty - orders.order_fen,
+    )  # fmt: skip
+    in_time = {name: getattr(changed, name)[order] for name in _BY_ORDER}
+    return replace(changed, **in_time)
+
+
+_BY_ORDER = ("customer", "at", "refunded_at", "status", "product", "qty", "sale_fen", "product_fen", "discount_fen",
+             "order_fen", "refund_fen", "refiller")  # fmt: skip
+
+
+def _refills(brand: Brand, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (when, who) of n refills: buyers begin on any day of three quarters of the period and stay to its end."""
+    spec = brand.tree["refill"]
+    rng = stream(seed, "refills")
+    when, who = [np.empty(0)], [np.empty(0, dtype=np.int64)]
+    found = buyers = 0
+    most = int(brand.days / (spec["cycle_days"] * 0.5)) + 2
+    while found < n:
+        cycle = spec["cycle_days"] * rng.gamma(1 / spec["between"] ** 2, spec["between"] ** 2)
+        gaps = cycle * rng.gamma(1 / spec["within"] ** 2, spec["within"] ** 2, size=most)
+        at = 0.75 * brand.days * rng.random() + np.concatenate([[0.0], np.cumsum(gaps)])
+        at = at[at < brand.days][: n - found]
+        when.append(at)
+        who.append(np.full(len(at), buyers))
+        found, buyers = found + len(at), buyers + 1
+    return np.concatenate(when), np.concatenate(who)
 
 
 def _inclination(brand: Brand, people: People) -> tuple[np.ndarray, dict[str, float]]:

@@ -36,6 +36,8 @@ class Shop:
         guest = orders.customer < 0
         # every stranger is a person of its own; openid and unionid come from the same number
         number = np.where(guest, len(people) + np.cumsum(guest) - 1, orders.customer)
+        # but buyers of refills, who come back
+        number = np.where(orders.refiller >= 0, len(people) + guest.sum() + orders.refiller, number)
         self.openid = ids("oSmpO", number, salt(seed, "openid"))
         self.unionid = ids("oSmpU", number, salt(seed, "unionid"))
         self.created = brand.seconds(orders.at)
@@ -74,7 +76,7 @@ def write_orders(raw: Raw, brand: Brand, shop: Shop) -> None:
 
 
 def _orders(brand: Brand, shop: Shop, low: int, high: int) -> Iterator[bytes]:
-    o, products = shop.orders, brand.tree["products"]
+    o, products = shop.orders, brand.goods
     product = column([f'"product_id": "{p["id"]}", "sku_id": "{p["sku"]}"' for p in products])
     sku, title = column([p["sku"] for p in products]), column([p["name"] for p in products])
     market = digits(np.array([100 * p["price"] for p in products]))
@@ -179,7 +181,7 @@ def _bill(brand: Brand, shop: Shop, k, at, is_refund, settle, coupon, product, r
     o = shop.orders
     day = at // SECONDS_PER_DAY
     dates = column([str(brand.day(i)) for i in range(brand.days)])
-    title = column([p["name"] for p in brand.tree["products"]])
+    title = column([p["name"] for p in brand.goods])
     number = digits(k, width=9)
     return (
         b"`", dates[day], b" ", clock(at / SECONDS_PER_DAY), b",`wxsmp00000000001,`1900000000,`0,`,`", shop.txn[k],

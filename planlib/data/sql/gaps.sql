@@ -1,0 +1,28 @@
+-- One row a gap between purchase days of one buyer: within a product, and of anything (item_class ''). The last gap of
+-- each is open (next_on empty). Orders that were given back whole are none; several on one day are one purchase.
+-- Tables: orders, order_items, id_map. Parameter: until.
+WITH bought AS (
+  SELECT
+    COALESCE(m.person_hid, d.unionid_hid, d.openid_hid, d.order_id) AS buyer,
+    d.order_id,
+    CAST(d.paid_at AS DATE) AS bought_on
+  FROM orders d
+  LEFT JOIN id_map m ON m.openid_hid = d.openid_hid AND m.openid_hid <> ''
+  WHERE d.paid_at < :until AND COALESCE(d.refund_yuan, 0) < d.order_yuan
+),
+days AS (
+  SELECT buyer, '' AS item_class, bought_on FROM bought
+  UNION
+  SELECT b.buyer, i.product_id AS item_class, b.bought_on
+  FROM bought b
+  JOIN order_items i ON i.order_id = b.order_id
+  WHERE i.product_id <> ''
+)
+SELECT
+  item_class,
+  buyer AS person,
+  ROW_NUMBER() OVER (PARTITION BY item_class, buyer ORDER BY bought_on) AS place,
+  bought_on,
+  LEAD(bought_on) OVER (PARTITION BY item_class, buyer ORDER BY bought_on) AS next_on
+FROM days
+ORDER BY item_class, buyer, bought_on
