@@ -196,7 +196,7 @@ class Grid:
     Attributes:
         cell: (N,) place in GRID: 3 x value level + interaction level.
         counts: (9,) customers by class.
-        held: (N,) True where only the band around a cut keeps the customer in the class of before.
+        held: (N,) True where the band around a cut keeps the level of before, of value or of interaction.
         influential: (N,) True where social acts reach their cut, whatever the class.
         influential_counts: (9,) of them, by class.
     """
