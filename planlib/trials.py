@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from planlib.core.words import LOCALES, words
-from planlib.data.engine import Engine, statement, to_duckdb
+from planlib.data.engine import Engine, statement
 from planlib.data.readout import TABLE, People, trial_text
 from planlib.experiments.trial import Guardrail, Metric, Money, Question, ReadOut
 from planlib.plan.registration import design, deviations, experiment_of, registered
@@ -116,11 +116,9 @@ def people_of(engine: Engine, trial: Trial) -> People:
     text = (
         "SELECT p.*, c.value_class, c.interaction_class, c.friend "
         f"FROM ({trial_text(trial.id, trial.columns, covariates)}) p "
-        f"LEFT JOIN (\n{to_duckdb(statement('assigned_classes'))}\n) c ON c.unit = p.unit"
+        f"LEFT JOIN (\n{statement('assigned_classes')}\n) c ON c.unit = p.unit"
     )
-    db = engine.cursor()
-    db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {TABLE} AS {text}", {"experiment": trial.id})
-    return People(db, trial.id)
+    return People(engine.hand_over(text, TABLE, {"experiment": trial.id}), trial.id)
 
 
 def ask(

@@ -1,7 +1,8 @@
-"""SQL over the tidy tables: one plain-SQL text per question, run by DuckDB in process.
+"""SQL over the tidy tables: one plain-SQL text per question, run by DuckDB in process, or by Spark.
 
 A text uses standard SQL only and names its parameters `:like_this`, so that it runs on Spark SQL as well, where
-the tables are registered as views of the same names. Texts add up integers and decimals, never floating-point
+the tables are registered as views of the same names; `make test-spark` compares the answers. Where values may be
+empty, a text says NULLS LAST, since engines differ. Texts add up integers and decimals, never floating-point
 numbers, so that sums repeat exactly on any number of threads. Python sees their small results, not rows of users.
 """
 
@@ -21,9 +22,29 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+    from planlib.plan.model import Data
+
 MEMORY_LIMIT = "1200MB"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|::|:([a-z_][a-z0-9_]*)", re.IGNORECASE)
+
+
+def open_tables(data: Data, root: str | Path | None = None) -> Engine:
+    """Open a plan's tidy tables with the engine that the plan names.
+
+    Args:
+        data: the plan's section `data`.
+        root: a data folder in place of the plan's.
+
+    Raises:
+        InputError: Spark is not installed, cannot be reached, or does not see the tables' files.
+    """
+    root = data.root if root is None else root
+    if data.engine == "spark":
+        from planlib.data.spark import SparkEngine
+
+        return SparkEngine(root, data.spark_address)
+    return Engine(root)
 
 
 class Engine:
@@ -59,24 +80,28 @@ class Engine:
             sql: the text, or the name of one of the package's (`planlib/data/sql/<name>.sql`).
             parameters: values of its `:names`.
         """
-        text = statement(sql) if _NAME.fullmatch(sql) else sql
-        names = set(_names(text))
-        given = {name: value for name, value in (parameters or {}).items() if name in names}
-        return Answer(self._db.execute(to_duckdb(text), given) if given else self._db.execute(to_duckdb(text)))
+        text, given = asked(sql, parameters)
+        return Answer(self._db.execute(to_duckdb(text), given or None))
 
     def keep(self, name: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run one of the package's texts once and keep its answer under its name, for texts that build on it."""
-        text = statement(name)
-        given = {n: value for n, value in (parameters or {}).items() if n in set(_names(text))}
+        text, given = asked(name, parameters)
         self._db.execute(f'CREATE OR REPLACE TEMPORARY TABLE "{name}" AS {to_duckdb(text)}', given or None)
 
     def rows(self, table: str) -> int:
         """Return how many rows a table has."""
-        return self._db.execute(f"SELECT COUNT(*) FROM {TABLES[table].name}").fetchone()[0]
+        return int(self.query(f"SELECT COUNT(*) AS n FROM {TABLES[table].name}").one()["n"])
 
-    def cursor(self) -> DuckDBPyConnection:
-        """Return another connection to the same tables, for texts that are built of column names."""
-        return self._db.cursor()
+    def hand_over(self, sql: str, table: str, parameters: Mapping[str, object] | None = None) -> DuckDBPyConnection:
+        """Run one text and keep its answer as a table of a DuckDB connection, for texts built of its column names.
+
+        Args:
+            sql, parameters: as of `query`.
+            table: the name it gets.
+        """
+        db, (text, given) = self._db.cursor(), asked(sql, parameters)
+        db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {table} AS {to_duckdb(text)}", given or None)
+        return db
 
     def close(self) -> None:
         """Let go of the files."""
@@ -154,7 +179,16 @@ def to_duckdb(text: str) -> str:
     >>> to_duckdb("SELECT ':a' AS x, b::DATE FROM t WHERE day >= :since -- :c")
     "SELECT ':a' AS x, b::DATE FROM t WHERE day >= $since -- :c"
     """
-    return _PARAMETER.sub(lambda m: f"${m[1]}" if m[1] else m[0], text)
+    return with_parameters(text, {name: f"${name}" for name in _names(text)})
+
+
+def with_parameters(text: str, values: Mapping[str, str]) -> str:
+    """Put SQL in place of some `:names`, leaving strings, comments and casts alone.
+
+    >>> with_parameters("SELECT ':a' FROM t WHERE day >= :a AND day < :b", {"a": "DATE '2027-01-31'"})
+    "SELECT ':a' FROM t WHERE day >= DATE '2027-01-31' AND day < :b"
+    """
+    return _PARAMETER.sub(lambda m: values.get(m[1], m[0]) if m[1] else m[0], text)
 
 
 def literal(value: str | Path) -> str:
@@ -174,6 +208,13 @@ def identifiers(names: Iterable[str]) -> str:
     '"date", "key"'
     """
     return ", ".join(f'"{name}"' for name in names)
+
+
+def asked(sql: str, parameters: Mapping[str, object] | None) -> tuple[str, dict[str, object]]:
+    """Return a text, by its name or as it is, and those of the parameters that it names."""
+    text = statement(sql) if _NAME.fullmatch(sql) else sql
+    names = set(_names(text))
+    return text, {name: value for name, value in (parameters or {}).items() if name in names}
 
 
 def _names(text: str) -> Iterator[str]:

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planlib.core.intervals import wilson
-from planlib.data.engine import Engine
+from planlib.data.engine import Engine, open_tables
 from planlib.data.ledger import ASIDE, LOADED, Entry
 from planlib.data.load import read_ledger
 from planlib.data.schema import LINEAGE, TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from planlib.plan.model import Data
 
 TIMELY_DAYS = 2  # statistics of a day are final on the next one; a pull is due by the end of the day after
 GOALS = {"completeness": 0.95, "timeliness": 1.0, "label_accuracy": 0.95, "tag_coverage": 0.90}
@@ -106,10 +108,15 @@ class Quality:
         return pd.DataFrame([{name: getattr(table, name) for name in names} for table in self.tables], columns=[*names])
 
 
-def assess(root: str | Path) -> Quality:
-    """Assess the tidy tables of a data folder."""
+def assess(root: str | Path, data: Data | None = None) -> Quality:
+    """Assess the tidy tables of a data folder.
+
+    Args:
+        root: the folder.
+        data: section of a plan that names the engine; without it, DuckDB.
+    """
     entries = read_ledger(root)
-    with Engine(root) as engine:
+    with Engine(root) if data is None else open_tables(data, root) as engine:
         newest = _newest_day(engine)
         tables = tuple(_table(engine, TABLES[name], entries, newest) for name in engine.loaded)
         scores = (_completeness(tables), _timeliness(tables), *_labels(engine), *_identities(engine), _files(entries))

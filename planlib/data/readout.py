@@ -132,10 +132,8 @@ class People:
             there = engine.query("SELECT DISTINCT exp_id FROM assignments ORDER BY exp_id").rows()
             choice = ", ".join(row["exp_id"] for row in there)
             raise InputError(Problem("choice", field="experiment", given=experiment, values={"choice": choice}))
-        db = engine.cursor()
         text = trial_text(experiment, [row["metric"] for row in metrics], covariates)
-        db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {TABLE} AS {text}")
-        return cls(db, experiment)
+        return cls(engine.hand_over(text, TABLE), experiment)
 
     def families(
         self,

@@ -30,6 +30,11 @@ from pydantic_core import PydanticCustomError
 
 SOURCE = r"^[A-Za-z][\w.-]{0,39}$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
+_HOST = r"([\w.-]+|\[[0-9A-Fa-f:]+\])"
+_SPARK = re.compile(
+    rf"local(\[([1-9]\d{{0,3}}|\*)\])?|spark://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*|"
+    rf"sc://{_HOST}(:\d{{1,5}})?(/(;[^\s;]+)*)?|yarn|k8s://\S+"
+)
 
 
 def _day(text: str) -> str:
@@ -62,6 +67,14 @@ def _visible(text: str) -> str:
     return text
 
 
+def _spark_address(text: str) -> str:
+    if not _SPARK.fullmatch(text):
+        raise PydanticCustomError("planlib.spark_address", "address of Spark")
+    if ";token=" in text.lower():
+        raise PydanticCustomError("planlib.spark_token", "secret in a plan")
+    return text
+
+
 def _share(number: float) -> float:
     if not 0 <= number <= 1:
         raise share_error(number)
@@ -88,6 +101,7 @@ MonthDay = Annotated[str, AfterValidator(_month_day)]
 Day = Annotated[str, AfterValidator(_day)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
+SparkAddress = Annotated[str, AfterValidator(_spark_address)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR)]
 Share = Annotated[float, AfterValidator(_share)]
 Positive = Annotated[float, Field(gt=0)]
@@ -847,8 +861,17 @@ class Decision(Base):
 class Data(Base):
     root: Short = "data/"
     as_of: Day | None = None
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_address: SparkAddress | None = None
     rules: tuple[Statement, ...] = ()
     models: tuple[Statement, ...] = ()
+
+    @model_validator(mode="after")
+    def _address_of_spark(self):
+        if (self.engine == "spark") != (self.spark_address is not None):
+            code = "spark_without_address" if self.engine == "spark" else "address_without_spark"
+            raise PydanticCustomError(f"planlib.{code}", "engine and address", {"at": "spark_address"})
+        return self
 
 
 class Brand(Base):

@@ -92,9 +92,9 @@ class Book:
             return dt.date.fromisoformat(self.plan.data.as_of)
         if self.has_data:
             from planlib.data.baseline import period
-            from planlib.data.engine import Engine
+            from planlib.data.engine import open_tables
 
-            with Engine(self.plan.data_root) as tables:
+            with open_tables(self.plan.data) as tables:
                 days = period(tables)
             if days:
                 return days[1]
@@ -112,13 +112,13 @@ class Book:
 
     def tables(self) -> Engine:
         """Return the plan's tidy tables for SQL, and record their files as what the results rest on."""
-        from planlib.data.engine import Engine
+        from planlib.data.engine import open_tables
         from planlib.data.quality import incomplete
 
         manifest = read_manifest(self.plan.data_root)
         for name, path in sorted(table_files(self.plan.data_root, manifest).items()):
             self.input_file(path, rows=int(manifest["tables"][name]["rows"]))
-        tables = Engine(self.plan.data_root)
+        tables = open_tables(self.plan.data)
         self._incomplete = incomplete(tables)
         return tables
 
