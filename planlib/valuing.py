@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planlib.core.errors import InputError
-from planlib.customers import churn, clv, lifetime, scoring, segments, spend, tiers
+from planlib.customers import churn, clv, fatigue, lifetime, repurchase, scoring, segments, spend, tiers
 from planlib.data.baseline import Windows
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Customers:
         joined, first, last, acted: (N,) days of joining, first and last order, last act; NaT where there is none.
         listed: (N,) whether it is a contact still.
         orders, days_bought, quarter_days: (N,) paid orders, days with one, such days among the last 90.
-        money_cny, first_cny, quarter_cny: (N,) paid less refunded, of all orders, of the first day, of the last 90 days;
-            below zero where more came back than was paid in the data's time.
+        money_cny, first_cny, quarter_cny: (N,) paid less refunded of all orders, of the first day with one, of the last
+            90 days; below zero where more came back than was paid in the data's time.
         acts, social, content: (N,) own acts of the last 90 days; acts of a year that bring others in, that answer
             content.
     """
@@ -217,20 +217,23 @@ class Scored:
     reason: str
 
 
-def scores(engine: Engine, windows: Windows) -> dict[str, Scored]:
+def scores(engine: Engine, windows: Windows, *, tag_group: str = "") -> dict[str, Scored]:
     """Return name -> score of leaving and of buying within the window, proven on people and days not fitted on.
 
     Each cut knows only what came before it; its label is what happened in the window after.
+
+    Args:
+        tag_group: a group of tags that is set on joining and never changed; "" for none.
     """
     window = dt.timedelta(days=WINDOW_DAYS)
     ends = [windows.until - window * k for k in range(1, MOST_CUTS + 1)]
     moments = sorted(m for m in ends if (m - windows.first).days >= LEAST_HISTORY_DAYS)
-    now = _features(engine, windows.until)
+    now = _features(engine, windows.until, tag_group)
     nobody = np.zeros(len(now["person"]))
     if len(moments) < 2 or not len(nobody):
         none = Scored(None, now["person"], nobody, nobody, np.zeros(0), np.zeros(0), "history_too_short")
         return dict.fromkeys(SCORES, none)
-    features = {moment: _features(engine, moment) for moment in moments}
+    features = {moment: _features(engine, moment, tag_group) for moment in moments}
     labels = {moment: _labels(engine, moment) for moment in moments}
     found = {}
     for name, column in zip(SCORES, ("has_left", "orders"), strict=True):
@@ -251,11 +254,11 @@ def scores(engine: Engine, windows: Windows) -> dict[str, Scored]:
     return found
 
 
-def _features(engine: Engine, moment: dt.date) -> dict[str, np.ndarray]:
+def _features(engine: Engine, moment: dt.date, tag_group: str) -> dict[str, np.ndarray]:
     names = ("back_7", "back_30", "back_90")
     back = {name: _midnight(moment - dt.timedelta(days=int(name[5:]))) for name in names}
     _stand_at(engine, moment)
-    return engine.query("customer_features", back | {"moment": _midnight(moment), "tag_group": ""}).arrays()
+    return engine.query("customer_features", back | {"moment": _midnight(moment), "tag_group": tag_group}).arrays()
 
 
 def _labels(engine: Engine, moment: dt.date) -> dict[str, np.ndarray]:
@@ -463,3 +466,144 @@ def _tier_score(customers: Customers, life: Lifetime) -> np.ndarray:
             expected[customers.bought] = orders * life.spend.expected_spend(buyers.repeats, _repeat_mean(buyers))
         parts["lifetime_value"] = expected
     return tiers.tier_score(parts, weights=dict.fromkeys(parts, 1.0))
+
+
+SHORTLY_DAYS = 14  # what comes within so many days is on a list today
+NEAR_TIER = 5.0  # points of score below a cut that make a member a candidate
+REMIND_AHEAD_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cycles:
+    """Repurchase by class of goods.
+
+    Attributes:
+        cycles: class -> its cycle, or why there is none; "" is any purchase.
+        names: class -> title of its newest order item.
+        rates: class -> share that buys again within 90 and 180 days.
+        person, item_class, due: (M,) who of the buyers is reminded of what and when; NaT never.
+    """
+
+    cycles: Mapping[str, repurchase.Cycle | repurchase.NoCycle]
+    names: Mapping[str, str]
+    rates: Mapping[str, tuple[repurchase.Rate, ...]]
+    person: np.ndarray
+    item_class: np.ndarray
+    due: np.ndarray
+
+
+RATE_WINDOWS_DAYS = (90, 180)
+
+
+def cycles(engine: Engine, until: dt.date, *, quantile: float) -> Cycles:
+    """Fit the repurchase cycle of every class of goods, and date the next reminder of every buyer.
+
+    Args:
+        until: the day after the last that counts.
+        quantile: chance that the person would have bought again by the reminder.
+    """
+    rows = engine.query("gaps", {"until": _midnight(until)}).arrays()
+    as_of = np.datetime64(until - dt.timedelta(days=1), "D")
+    begun = np.ma.filled(np.ma.asarray(rows["bought_on"]).astype("M8[D]"), np.datetime64("NaT"))
+    ended = np.ma.filled(np.ma.asarray(rows["next_on"]).astype("M8[D]"), np.datetime64("NaT"))
+    classes, person = (np.asarray(np.ma.filled(rows[n], ""), dtype=object) for n in ("item_class", "person"))
+    closed = ~np.isnat(ended)
+    days = np.where(closed, ended - begun, as_of - begun).astype("m8[D]").astype(float)
+    watched = days > 0  # who bought today is not watched yet
+    found: dict[str, repurchase.Cycle | repurchase.NoCycle] = {}
+    rates: dict[str, tuple[repurchase.Rate, ...]] = {}
+    told: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for name in sorted(set(classes.tolist())):
+        mine = (classes == name) & watched
+        cycle = repurchase.fit_cycle(person[mine], days[mine], closed[mine])
+        found[name] = cycle
+        firsts = mine & (np.asarray(rows["place"]) == 1)
+        rates[name] = tuple(
+            repurchase.repurchase_rate(days[firsts], closed[firsts], window_days=window) for window in RATE_WINDOWS_DAYS
+        )
+        if name and isinstance(cycle, repurchase.Cycle):
+            told.append(_reminded(cycle, person[mine], begun[mine], days[mine], closed[mine], as_of, quantile, name))
+    titles = {row["product_id"]: row["title"] for row in engine.query("item_titles", {"until": _midnight(until)}).rows()}
+    joined = [np.concatenate(part) for part in zip(*told, strict=True)] if told else [np.empty(0, dtype=object)] * 2
+    due = joined[2] if told else np.empty(0, dtype="M8[D]")
+    return Cycles(found, titles, rates, joined[0], joined[1], due)
+
+
+def _reminded(
+    cycle: repurchase.Cycle, person: np.ndarray, begun: np.ndarray, days: np.ndarray, closed: np.ndarray,
+    as_of: np.datetime64, quantile: float, name: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Return person, class and due day of everybody whose last gap of a class is open."""
+    people, place = np.unique(person.astype(str), return_inverse=True)
+    again, hazard = cycle.history(place, days, closed)
+    last = np.full(len(people), np.datetime64("1970-01-01"))
+    np.maximum.at(last, place, begun)
+    reminders = repurchase.remind(
+        cycle, last_bought=last, closed=again, hazard=hazard, as_of=as_of, quantile=quantile
+    )
+    return people.astype(object), np.full(len(people), name, dtype=object), reminders.due
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pushes:
+    """Exits by how often people are pushed.
+
+    Attributes:
+        response: the curve; None with a reason.
+        experiment: the test that dealt people to numbers of pushes; "" where they were only watched.
+        bearable_per_week: pushes a week at which as many leave as the plan puts up with; None with a reason.
+        reason: "" or no_sends, one_dose, no_exits, no_goal.
+    """
+
+    response: fatigue.DoseResponse | None
+    experiment: str
+    bearable_per_week: float | None
+    reason: str
+
+
+REACHED = "messages_delivered"  # outcome that tells a test of push frequency
+
+
+def pushes(engine: Engine, windows: Windows, *, bearable_churn_month: float | None) -> Pushes:
+    """Tell how many pushes people bear, from a test of push frequency where there is one.
+
+    Args:
+        bearable_churn_month: share that may leave in a month; None: the plan says nothing.
+    """
+    asked = engine.query("pushing_tests", {"metric": REACHED, "until": _midnight(windows.until)}).rows()
+    if asked:
+        experiment, ended = asked[-1]["exp_id"], asked[-1]["end_on"]
+        rows = _arms(engine, experiment, min(windows.until, ended + dt.timedelta(days=1)) if ended else windows.until)
+    else:
+        rows, experiment = _watched(engine, windows), ""
+    rows = [row for row in rows if row[1] > 0]
+    if len({row[0] for row in rows}) < 2:
+        return Pushes(None, experiment, None, "one_dose" if rows and rows[0][0] > 0 else "no_sends")
+    dose, people, exits, weeks = (np.array(part, dtype=float) for part in zip(*rows, strict=True))
+    response = fatigue.dose_response(dose, people, exits, weeks, randomised=bool(experiment))
+    if response.growth is None:
+        return Pushes(response, experiment, None, "no_exits")
+    if bearable_churn_month is None:
+        return Pushes(response, experiment, None, "no_goal")
+    return Pushes(response, experiment, response.bearable(bearable_churn_month), "")
+
+
+def _arms(engine: Engine, experiment: str, until: dt.date) -> list[tuple[float, float, float, float]]:
+    _stand_at(engine, until)
+    parameters = {"experiment": experiment, "metric": REACHED, "label_until": _midnight(until)}
+    found = []
+    for row in engine.query("push_arms", parameters).rows():
+        middle = row["first_assigned_at"] + (row["last_assigned_at"] - row["first_assigned_at"]) / 2
+        weeks = (_midnight(until) - middle).total_seconds() / (7 * 86_400)
+        found.append((float(row["pushes"]) / row["people"] / weeks, row["people"], float(row["exits"] or 0), weeks))
+    return found
+
+
+def _watched(engine: Engine, windows: Windows) -> list[tuple[float, float, float, float]]:
+    moment = windows.until - dt.timedelta(days=WINDOW_DAYS)
+    since = moment - dt.timedelta(days=WINDOW_DAYS)
+    _stand_at(engine, windows.until)
+    days = {"push_since": since, "moment": moment, "label_until": windows.until}
+    weeks = WINDOW_DAYS / 7
+    rows = engine.query("pushed", {name: _midnight(day) for name, day in days.items()}).rows()
+    return [(row["pushes"] / weeks, row["people"], float(row["exits"] or 0), weeks) for row in rows]

@@ -70,6 +70,28 @@ class DoseResponse:
         """Return the share that leaves in a month at so many pushes a week."""
         return -np.expm1(-WEEKS_A_MONTH * self.hazard_week(pushes_per_week))
 
+    def bearable(self, rate_month: float) -> float | None:
+        """Return the pushes a week at which a share of `rate_month` leaves in a month; None where pushes drive none out.
+
+        0 where that many leave already without a push.
+
+        Raises:
+            InputError: a share out of range, or no growth to be told.
+
+        >>> found = dose_response([0, 2], [1000, 1000], [50, 100], [4, 4], randomised=True)
+        >>> rate = float(found.exit_rate_month(1.0))
+        >>> round(found.bearable(rate), 9), found.bearable(0.001)
+        (1.0, 0.0)
+        """
+        self._need()
+        guard = Guard()
+        guard.number("rate_month", rate_month, above=0.0, below=1.0)
+        guard.done()
+        if self.growth <= 1.0:
+            return None
+        hazard = -np.log1p(-rate_month) / WEEKS_A_MONTH
+        return max(float(np.log(hazard / self.base_hazard_week) / np.log(self.growth)), 0.0)
+
     def _need(self) -> None:
         guard = Guard()
         if self.growth is None:
