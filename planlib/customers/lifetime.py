@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -201,7 +202,9 @@ class ParetoNbd:
     def p_alive(self, x: object, t_x: object, T: object) -> np.ndarray:
         """Return (N,) chances that customers are still active at T."""
         customers = Customers.of(x, t_x, T)
-        found = [_leaving(part, self.r, self.alpha, self.s, self.beta)[3] for part in _chunks(customers, _CHUNK // _NODES)]
+        found = [
+            _leaving(part, self.r, self.alpha, self.s, self.beta)[3] for part in _chunks(customers, _CHUNK // _NODES)
+        ]
         return np.concatenate(found)
 
     def purchases_if_alive(self, x: object, T: object, horizon: object) -> np.ndarray:
@@ -248,7 +251,7 @@ def fit_bgnbd(x: object, t_x: object, T: object, *, count: object | None = None)
         [(r, r * age / repeats, a, b) for r, a, b in ((0.5, 0.5, 2.0), (1.5, 1.0, 1.0), (0.2, 0.1, 5.0))],
         names=("r", "alpha", "a", "b"),
         low=(1e-5, 1e-6 * age, 1e-5, 1e-5),
-        high=(1e4, 1e8 * age, 1e4, 1e4),
+        high=(1e3, 1e8 * age, 1e3, 1e3),
         rows=len(customers.x),
         rough=_rough(customers, _bg_likelihood),
     )
@@ -274,7 +277,7 @@ def fit_pareto_nbd(x: object, t_x: object, T: object, *, count: object | None = 
         [(r, r * age / repeats / 2, s, u * age) for r, s, u in ((0.5, 0.5, 0.3), (1.5, 1.0, 1.0), (0.5, 0.2, 0.05))],
         names=("r", "alpha", "s", "beta"),
         low=(1e-5, 1e-6 * age, 1e-5, 1e-6 * age),
-        high=(1e4, 1e8 * age, 1e4, 1e8 * age),
+        high=(1e3, 1e8 * age, 1e3, 1e8 * age),
         rows=len(customers.x),
         rough=_rough(customers, _pareto_likelihood),
     )
@@ -439,6 +442,13 @@ def _pareto_likelihood(customers: Customers) -> Evaluate:
     return evaluate
 
 
+@cache
+def _legendre() -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights on (0, 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return (nodes + 1) / 2, weights / 2
+
+
 def _leaving(customers: Customers, r: float, alpha: float, s: float, beta: float) -> tuple[np.ndarray, ...]:
     """Return what the data say of the moment u of leaving, at nodes of a quadrature over (t_x, T) and beyond T.
 
@@ -447,8 +457,7 @@ def _leaving(customers: Customers, r: float, alpha: float, s: float, beta: float
         (N, K + 1) log(alpha + u) and log(beta + u) at the nodes, T last;
         (N,) chance to be alive at T; (N, K) chances to have left around each node.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    nodes, weights = (nodes + 1) / 2, weights / 2
+    nodes, weights = _legendre()
     shape, least = r + customers.x, min(alpha, beta)
     start = least + customers.last
     # u on a logarithmic scale, cut where the integrand has fallen by exp(40); it falls at least at the rate `fall`

@@ -15,10 +15,11 @@ Fitted = TypeVar("Fitted")
 
 LOOSE = "parameters_loose"
 _STEPS = 200
-_HALVINGS = 40
+_HALVINGS = 25
 _LONGEST_STEP = 2.0  # in logarithms
+_AT_LIMIT = 1e-6  # logarithm from the limit of a range
 _TOLERANCE = 1e-9  # gain in log likelihood still to be had
-_ROUNDING = 1e-14  # of the log likelihood itself
+_HIDDEN = 1e-4  # gain below which a climb that cannot rise has come to what rounding hides
 _LOOSE_SD = 2.0  # of a direction of logarithms: a factor of 50 either way is not told by the data
 _TAKES_PART = 0.3  # of a parameter in such a direction
 
@@ -147,18 +148,14 @@ def _climb(evaluate: Evaluate, log: np.ndarray, low: np.ndarray, high: np.ndarra
     if not np.isfinite(value):
         return _Climb(log, value, slope, curvature, 0, "impossible")
     for steps in range(_STEPS):
-        held = ((log <= low) & (slope <= 0)) | ((log >= high) & (slope >= 0))
-        step = np.zeros_like(log)
-        free = ~held
-        if free.any():
-            sizes, directions = np.linalg.eigh(-curvature[np.ix_(free, free)])
-            sizes = np.maximum(np.abs(sizes), 1e-10 * max(np.abs(sizes).max(), 1e-6))
-            step[free] = directions @ ((directions.T @ slope[free]) / sizes)
+        step, held = _newton(log, slope, curvature, low, high)
         gain = float(slope @ step) / 2
         arrived = "edge" if held.any() else "peak"
         if gain <= _TOLERANCE:
             return _Climb(log, value, slope, curvature, steps, arrived)
-        step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
+        room = np.where(step > 0, high - log, log - low)
+        moving = step != 0
+        step *= min(1.0, _LONGEST_STEP / np.abs(step).max(), float((room[moving] / np.abs(step[moving])).min()))
         for _ in range(_HALVINGS):
             ahead = np.clip(log + step, low, high)
             there = _in_logs(evaluate, ahead)
@@ -166,10 +163,27 @@ def _climb(evaluate: Evaluate, log: np.ndarray, low: np.ndarray, high: np.ndarra
                 break
             step /= 2
         else:
-            resolved = gain <= max(1e-6, _ROUNDING * abs(value))  # no more to gain than rounding hides
-            return _Climb(log, value, slope, curvature, steps, arrived if resolved else "stuck")
+            return _Climb(log, value, slope, curvature, steps, arrived if gain <= _HIDDEN else "stuck")
         log, (value, slope, curvature) = ahead, there
     return _Climb(log, value, slope, curvature, _STEPS, "stuck")
+
+
+def _newton(
+    log: np.ndarray, slope: np.ndarray, curvature: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the step uphill, and which parameters are held at the limit of their range, out of which it would lead."""
+    at_low, at_high = log <= low + _AT_LIMIT, log >= high - _AT_LIMIT
+    held = (at_low & (slope <= 0)) | (at_high & (slope >= 0))
+    while True:
+        step, free = np.zeros_like(log), ~held
+        if free.any():
+            sizes, directions = np.linalg.eigh(-curvature[np.ix_(free, free)])
+            sizes = np.maximum(np.abs(sizes), 1e-10 * max(np.abs(sizes).max(), 1e-6))
+            step[free] = directions @ ((directions.T @ slope[free]) / sizes)
+        outward = (at_low & (step < 0)) | (at_high & (step > 0))
+        if not outward.any():
+            return step, held
+        held |= outward
 
 
 def _in_logs(evaluate: Evaluate, log: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -181,7 +195,7 @@ def _in_logs(evaluate: Evaluate, log: np.ndarray) -> tuple[float, np.ndarray, np
 
 def _peak(climb: _Climb, names: Sequence[str], limits: tuple[np.ndarray, ...], tried: tuple[Try, ...]) -> Peak:
     low, high = limits
-    inside = (climb.log > low) & (climb.log < high)
+    inside = (climb.log > low + _AT_LIMIT) & (climb.log < high - _AT_LIMIT)
     covariance = np.zeros_like(climb.curvature)
     loose = ~inside
     if inside.any():
