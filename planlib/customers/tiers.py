@@ -148,7 +148,7 @@ class Jump:
         effect, low, high: jump of the mean outcome at the cut; None with a reason.
         bandwidth: distance from the cut within which customers count.
         below, above: customers within it on each side.
-        crowding_p_value: chance of sides as uneven as within half the bandwidth if nobody steers the score; a small
+        crowding_p_value: chance of as uneven a number just below and just above if nobody steers the score; a small
             one says that customers crowd on one side, and the jump is then not the effect.
         level: of the interval.
         reason: "" or `too_few_near_cut`, `one_score`.
@@ -211,8 +211,8 @@ def tiers(
 ) -> Tiered:  # fmt: skip
     """Put each member into a tier by ordered cuts.
 
-    A member rises when the score reaches a higher cut (and exceeds it by `promote_margin`), and falls only when the
-    score is below the own cut by more than `demote_margin`: nobody loses rights over a trifle.
+    A member reaches a tier when the score is at its cut (and above it by `promote_margin`), and loses it only when the
+    score is below that cut by more than `demote_margin`: nobody loses rights over a trifle.
 
     Args:
         score: (N,) as `tier_score` gives it, or another.
@@ -429,16 +429,15 @@ def jump_at_cut(
     x, y, weight = away[near], seen[near], 1 - np.abs(away[near]) / width
     side = (x >= 0) * 1.0
     design = np.column_stack([side, np.ones(len(x)), x, side * x])
-    cross = design.T @ (design * weight[:, None])
-    if np.linalg.matrix_rank(cross / np.abs(cross).max(axis=0)) < design.shape[1]:
+    if any(np.ptp(x[part]) == 0 for part in (x < 0, x >= 0)):
         return Jump(None, None, None, width, below, above, None, level, "one_score")
-    inverse = np.linalg.inv(cross)
+    inverse = np.linalg.inv(design.T @ (design * weight[:, None]))
     line = inverse @ (design.T @ (weight * y))
     part = design * (weight * (y - design @ line))[:, None]
     spread = inverse @ (part.T @ part) @ inverse * len(x) / (len(x) - design.shape[1])
     half = NormalDist().inv_cdf(0.5 + level / 2) * float(spread[0, 0]) ** 0.5
     effect = float(line[0])
-    return Jump(effect, effect - half, effect + half, width, below, above, _crowding(away, width / 2), level)
+    return Jump(effect, effect - half, effect + half, width, below, above, _crowding(away), level)
 
 
 def _square(guard: Guard, field: str, value: object) -> np.ndarray:
@@ -500,8 +499,11 @@ def _bandwidth(away: np.ndarray, seen: np.ndarray) -> float:
     return float(min(3.4375 * (sum(variance) / (density * bend)) ** 0.2 * n**-0.2, np.abs(away).max() * 1.01))
 
 
-def _crowding(away: np.ndarray, width: float) -> float | None:
+def _crowding(away: np.ndarray) -> float | None:
+    """Binomial test among about N^0.6 customers nearest to the cut: so few that their density can pass for even."""
     from scipy.stats import binomtest
 
-    below, above = int(((away < 0) & (away > -width)).sum()), int(((away >= 0) & (away < width)).sum())
+    many = min(max(int(len(away) ** 0.6), 2 * _LEAST), len(away) - 1)
+    width = np.partition(np.abs(away), many)[many]
+    below, above = int(((away < 0) & (away >= -width)).sum()), int(((away >= 0) & (away < width)).sum())
     return float(binomtest(above, below + above).pvalue) if below + above else None
