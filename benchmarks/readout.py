@@ -1,12 +1,16 @@
 """A read-out of 1 and 10 million people: its sums against a bare scan, its identity checks against a bare GROUP BY.
 
 Columns, as a table of orders has them: arm, a share, a count, money in cents, the same money before. The bare scan
-is DuckDB's sum of each column that the read-out needs; the other peer is what one would write in pandas and
-statsmodels, loading included. All sides read one Parquet file.
+is DuckDB's sum of each column that the read-out needs; the other peers are tea-tasting over Ibis and DuckDB, on a
+connection that is open already, and what one would write in pandas and statsmodels, loading included. All sides read
+one Parquet file. tea-tasting is no dependency: PEERS_PYTHON names a Python that has it, in an environment of its own
+(`pip install tea-tasting "ibis-framework[duckdb]"`); without it the row is left out, and why is said.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from baseline import peak_bytes
-from harness import Row, interleaved, scratch, seconds_of, times_as_long, times_faster
+from harness import ROOT, Row, interleaved, scratch, seconds_of, times_as_long, times_faster
 
 SIZES = (1_000_000, 10_000_000)
 FAMILIES = (("bought",), ("paid",), ("paid", "sessions"), ("paid", "before"), ("sessions",), ("before",))
@@ -47,6 +51,12 @@ def measure(repeats: int, scale: float = 1.0) -> Iterator[Row]:
             ):
                 row = times_as_long(f"{name}, {what}", mine, its, at_most=most)
                 yield row if promised else replace(row, bound="", kept=None)
+            tea = [os.environ.get("PEERS_PYTHON", sys.executable), "-c", _CALL.format("tea_tasting"), str(file)]
+            if lacks := _lacks(tea[0]):
+                print(f"{name}, sums : tea-tasting over Ibis left out: {lacks}", file=sys.stderr)
+            else:
+                mine, its = interleaved(_sides(file)[0], lambda tea=tea: _told(tea), repeats=max(repeats, 5))
+                yield times_faster(f"{name}, sums : tea-tasting over Ibis", mine, its)
             sides = [[sys.executable, "-c", _CALL.format(side), str(file)] for side in ("ours", "peer")]
             mine, its = interleaved(*(lambda side=side: seconds_of(side) for side in sides), repeats=repeats)
             yield times_faster(f"{name}, process : pandas + statsmodels", mine, its)
@@ -88,7 +98,7 @@ def _sides(file: Path) -> tuple:
 
     people, bare = People.of_file(file), connect()
     columns = ", ".join(f"SUM({name})" for name in dict.fromkeys(name for family in FAMILIES for name in family))
-    scan = f"SELECT {columns}, COUNT(arm) FROM read_parquet({literal(file)})"
+    scan = f"SELECT {columns}, SUM(LENGTH(arm)) FROM read_parquet({literal(file)})"  # COUNT(arm) would not read it
     group = f"SELECT COUNT(*) FROM (SELECT id, COUNT(*) FROM read_parquet({literal(file)}) GROUP BY id) AS ids"
 
     def timed(job) -> float:
@@ -119,6 +129,40 @@ def identity(file: str) -> None:
 
     with People.of_file(file) as people:
         people.identity("id", "arm")
+
+
+def tea_tasting(file: str) -> None:
+    """Print the seconds that tea-tasting over Ibis and DuckDB takes for the same three metrics, once warm."""
+    import ibis
+    import tea_tasting as tt
+
+    people = ibis.duckdb.connect().read_parquet(file)
+    metrics = {
+        "bought": tt.Mean("bought"),
+        "paid": tt.Mean("paid", covariate="before"),
+        "ratio": tt.RatioOfMeans("paid", "sessions"),
+    }
+    trial = tt.Experiment(metrics, variant="arm")
+    trial.analyze(people, control="control")
+    began = time.perf_counter()
+    trial.analyze(people, control="control")
+    print(time.perf_counter() - began)
+
+
+def _lacks(python: str) -> str:
+    """Why a Python cannot run tea-tasting; empty when it can."""
+    code = "import ibis, duckdb, tea_tasting"
+    try:
+        done = subprocess.run([python, "-c", code], capture_output=True, encoding="utf-8", check=False)
+    except OSError as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+def _told(command: list[str]) -> float:
+    """Seconds that a command prints."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    return float(done.stdout.split()[-1])
 
 
 def peer(file: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,7 @@ class Place:
             None when they are not.
         binary: nothing but 0 to 1 was seen.
         small: on the grid, products of such values have 32 bits, room for a hundred times as much left.
+        bits: whole numbers that are known to be all 0 or 1: their squares need no adding up.
     """
 
     shift: float
@@ -56,6 +57,7 @@ class Place:
     grid: int | None = None
     binary: bool = False
     small: bool = False
+    bits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class People:
             guard.add("no_file", str(path))
         guard.done()
         db, folder = connect(threads=threads), None
+        db.execute("SET parquet_metadata_cache = true")  # three texts read the same file
         try:
             if reader == "read_csv":  # read once, then by column; casts in a text would reach into the CSV reader
                 folder = TemporaryDirectory(prefix="planlib_readout_")
@@ -283,7 +286,18 @@ class People:
         listed = ", ".join(f"CAST({_quoted(name)} AS DOUBLE) AS c{at}" for at, name in enumerate(columns))
         first = self._db.execute(f"SELECT {listed} FROM {TABLE} LIMIT {SAMPLE}").fetchnumpy()
         values = (np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) for column in first.values())
-        return {name: _place(self.types[name], own) for name, own in zip(columns, values, strict=True)}
+        places = {name: _place(self.types[name], own) for name, own in zip(columns, values, strict=True)}
+        bits = self._bits([name for name in columns if places[name].binary and _WHOLE.match(self.types[name])])
+        return {name: replace(place, bits=name in bits) for name, place in places.items()}
+
+    def _bits(self, columns: Sequence[str]) -> frozenset[str]:
+        """Those of some columns of whole numbers in which, by what DuckDB keeps about them, all are 0 or 1."""
+        if not columns:
+            return frozenset()
+        listed = ", ".join(f"stats({_quoted(name)})" for name in columns)
+        row = self._db.execute(f"SELECT {listed} FROM {TABLE} LIMIT 1").fetchone() or ()
+        ends = [(known.get("min"), known.get("max")) if isinstance(known, dict) else () for known in row]
+        return frozenset(name for name, own in zip(columns, ends, strict=False) if own in {(0, 0), (0, 1), (1, 1)})
 
     def _summed(
         self,
@@ -416,7 +430,7 @@ def grid_text(
     outer = ["arm", *(f"b{at}" for at in range(len(by))), "COUNT(*) AS people"]
     for at, name in enumerate(columns):
         place = places[name]
-        moved = f"CAST({_quoted(name)} AS INTEGER) - {int(place.shift)}"
+        moved = f"CAST({_quoted(name)} AS INTEGER)" + (f" - {int(place.shift)}" if place.shift else "")
         if not _WHOLE.match(types[name]):
             scaled = f"(CAST({_quoted(name)} AS DOUBLE) - {place.shift!r}) * {10**place.grid}"
             moved = f"CAST({scaled} AS INTEGER)"
@@ -425,6 +439,7 @@ def grid_text(
         if place.binary and not _WHOLE.match(types[name]):
             outer.append(f"MAX(CASE WHEN x{at} <> 0 AND x{at} <> {10**place.grid} THEN 1 ELSE 0 END) AS o{at}")
     pairs = {_pair(columns, a, b) for family in families for a in family for b in family}
+    pairs -= {(at, at) for at, name in enumerate(columns) if places[name].bits}
     for one, other in sorted(pairs):
         small = all(places[columns[at]].small for at in (one, other))
         first = f"x{one}" if small else f"CAST(x{one} AS BIGINT)"
@@ -514,6 +529,7 @@ def _off_grid(
     """Return a row of `grid_text` under the names of `moments_text`."""
     columns = list(places)
     found = {name: value for name, value in row.items() if name in {"arm", "people"} or name.startswith("b")}
+    row = {f"q{at}_{at}": row[f"s{at}"] for at, name in enumerate(columns) if places[name].bits} | dict(row)
     for f, family in enumerate(families):
         name, at = family[0], [columns.index(name) for name in family]
         found[f"n{f}"] = row[f"n{at[0]}"]

@@ -271,6 +271,21 @@ def test_late_rows_that_the_first_do_not_foretell(tmp_path, late, shares):
         assert_allclose(got.of["y", "z"].cov("y", "z")[at, 0], own["y"].cov(own["z"]), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize(("late", "known"), [(1, True), (2, False), (-1, False)])
+def test_squares_of_whole_zeros_and_ones_are_left_out_only_where_that_is_known(tmp_path, monkeypatch, late, known):
+    """Ten thousand rows of zeros and ones, then one other whole number: the file says so before it is read."""
+    frame = pd.DataFrame({"arm": ["a", "b"] * 6000, "y": np.arange(12_000) // 2 % 2})
+    frame.loc[11_998, "y"] = late
+    with written(frame, tmp_path / "bits.parquet") as table:
+        texts = []
+        monkeypatch.setattr(table, "_run", lambda text, run=table._run: texts.append(text) or run(text))
+        got = table.families("arm", "a", [("y",)])
+    assert ("x0 * x0" not in texts[0]) == known == (got.shares == {"y"})
+    for at, arm in enumerate(("a", "b")):
+        own = frame.loc[frame["arm"] == arm, "y"]
+        assert_allclose(got.of["y",].var("y")[at, 0], own.var(), rtol=1e-9)
+
+
 def test_a_missing_covariate_counts_as_the_shift(tmp_path):
     frame = people()
     frame.loc[frame.index % 3 == 0, "before"] = None
