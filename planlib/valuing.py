@@ -7,18 +7,19 @@ on this module.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planlib.core.errors import InputError
-from planlib.customers import churn, clv, fatigue, lifetime, repurchase, scoring, segments, spend, tiers
+from planlib.customers import churn, clv, fatigue, lifetime, radar, repurchase, scoring, segments, spend, tiers
 from planlib.data.baseline import Windows
 
 if TYPE_CHECKING:
     from planlib.data.engine import Engine
+    from planlib.plan.customer_inputs import CustomerTerms
 
 FEN = 100.0
 
@@ -523,7 +524,8 @@ def cycles(engine: Engine, until: dt.date, *, quantile: float) -> Cycles:
         )
         if name and isinstance(cycle, repurchase.Cycle):
             told.append(_reminded(cycle, person[mine], begun[mine], days[mine], closed[mine], as_of, quantile, name))
-    titles = {row["product_id"]: row["title"] for row in engine.query("item_titles", {"until": _midnight(until)}).rows()}
+    named = engine.query("item_titles", {"until": _midnight(until)}).rows()
+    titles = {row["product_id"]: row["title"] for row in named}
     joined = [np.concatenate(part) for part in zip(*told, strict=True)] if told else [np.empty(0, dtype=object)] * 2
     due = joined[2] if told else np.empty(0, dtype="M8[D]")
     return Cycles(found, titles, rates, joined[0], joined[1], due)
@@ -607,3 +609,295 @@ def _watched(engine: Engine, windows: Windows) -> list[tuple[float, float, float
     weeks = WINDOW_DAYS / 7
     rows = engine.query("pushed", {name: _midnight(day) for name, day in days.items()}).rows()
     return [(row["pushes"] / weeks, row["people"], float(row["exits"] or 0), weeks) for row in rows]
+
+
+LISTS = ("churn", "purchase", "reminder", "promotion", "radar")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """Customers to act on, the first first; ids are hashed.
+
+    Attributes:
+        name: of the list.
+        external_hid, staff_id: (M,) whom, and who serves them.
+        reason, action: (M,) ids of words: why the customer is on it, what to do.
+        score: (M,) probability or days; NaN where there is none.
+        value_cny: (M,) what is at stake; NaN where it is not told.
+        due: (M,) day by which; NaT for now.
+        net_cny: expected worth of acting on all of them; None where the list is not chosen by money.
+        unserved: customers left out since nobody serves them.
+    """
+
+    name: str
+    external_hid: np.ndarray
+    staff_id: np.ndarray
+    reason: np.ndarray
+    action: np.ndarray
+    score: np.ndarray
+    value_cny: np.ndarray
+    due: np.ndarray
+    net_cny: float | None
+    unserved: int
+
+    def __len__(self) -> int:
+        return len(self.external_hid)
+
+
+def listing(
+    name: str, listed: Customers, order: np.ndarray, *, reason: str, action: str, score: np.ndarray | None = None,
+    value_cny: np.ndarray | None = None, due: np.ndarray | None = None, net_cny: float | None = None,
+) -> Listing:  # fmt: skip
+    """Return the customers at the places `order`, without those whom nobody serves; columns are (N,) of all listed."""
+    served = order[(listed.external_hid[order] != "") & (listed.staff_id[order] != "")]
+    nothing, never = np.full(len(listed), np.nan), np.full(len(listed), np.datetime64("NaT"), dtype="M8[D]")
+    columns = [nothing if column is None else column for column in (score, value_cny)]
+    columns.append(never if due is None else due)
+    words = (np.full(len(served), text, dtype=object) for text in (reason, action))
+    return Listing(
+        name, listed.external_hid[served], listed.staff_id[served], *words, *(column[served] for column in columns),
+        net_cny, len(order) - len(served),
+    )  # fmt: skip
+
+
+def worth_keeping(listed: Customers, life: Lifetime, buys: np.ndarray) -> np.ndarray:
+    """Return (N,) margin at stake when a contact leaves: what is expected of buyers, and of the others the chance of a
+    first order within the window times the worth of a new buyer.
+
+    Args:
+        buys: (N,) chance to buy within the window.
+    """
+    if life.values is None:
+        return np.zeros(len(listed))
+    first = np.where(listed.bought, 0.0, buys * (life.newcomer_cny or 0.0))
+    return life.values.value + first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Whom to contact, and how a score fared.
+
+    Attributes:
+        choice: by money; None without a score or terms.
+        contacted, net_cny: (C,) share of people contacted from the best on, and what that is expected to bring.
+        reason: "" or why there is no choice.
+    """
+
+    choice: scoring.Choice | None
+    contacted: np.ndarray
+    net_cny: np.ndarray
+    reason: str
+
+
+CURVE = 101  # points of the curve of net worth
+
+
+def chosen(net_cny: np.ndarray, choice: scoring.Choice) -> Chosen:
+    """Return the curve of what contacting more and more people brings."""
+    gained = np.concatenate([[0.0], np.cumsum(np.sort(net_cny)[::-1])])
+    at = np.linspace(0, 1, CURVE)
+    return Chosen(choice, at, np.interp(at * len(net_cny), np.arange(len(gained)), gained), "")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Everything that notebook 60 tells of the customers of one data folder.
+
+    Attributes:
+        windows: days that count.
+        everyone, listed: all who had joined, and those listed still.
+        segmentation, grid, grid_cuts, life, membership, five: see their rooms; membership None without tiers or terms.
+        scored: leaves and buys; warned, offered: whom to contact by them.
+        cycles, pushes: of goods, of messages.
+        goals: name -> how listed customers fare on their own clock.
+        lists: of LISTS, those with somebody on them.
+    """
+
+    windows: Windows
+    everyone: Customers
+    listed: Customers
+    segmentation: Segmentation
+    grid: segments.Grid
+    grid_cuts: segments.GridCuts
+    life: Lifetime
+    membership: Membership | None
+    five: clv.FiveScore | None
+    scored: Mapping[str, Scored]
+    warned: Chosen
+    offered: Chosen
+    worth_cny: np.ndarray
+    cycles: Cycles
+    pushes: Pushes
+    goals: Mapping[str, radar.Followed]
+    lists: Mapping[str, Listing]
+
+
+def collect(
+    engine: Engine, windows: Windows, terms: CustomerTerms | None, *, rng: Callable[[str], np.random.Generator],
+    first_purchase_months: int | None = None, repurchase_goal: tuple[int, int] | None = None,
+    bearable_churn_month: float | None = None,
+) -> Found | None:  # fmt: skip
+    """Ask the tables about customers and reckon what they are worth; None where nobody is listed.
+
+    Args:
+        terms: of the plan; without them customers are counted and nothing is put into money.
+        rng: named random streams.
+        first_purchase_months, repurchase_goal, bearable_churn_month: what the plan asks; None = it does not.
+    """
+    past = [d for d in (90, 60, 30) if windows.history > d + LEAST_HISTORY_DAYS]
+    moments = [at(engine, replace(windows, as_of=windows.as_of - dt.timedelta(days=d))) for d in (*past, 0)]
+    everyone, before = moments[-1], moments[0] if past else None
+    of_listed = [c.where(c.listed) for c in moments]
+    listed, quarter_ago = of_listed[-1], of_listed[0] if past else None
+    if not len(listed):
+        return None
+    ahead = clv.Terms(12, DAYS_A_MONTH, 1.0, 0.0)
+    if terms is not None:
+        ahead = clv.Terms(terms.horizon_months, DAYS_A_MONTH, terms.margin, terms.discount_month)
+    life = lifetime_of(everyone, before, since=windows.first, terms=ahead, rng=rng("lifetime"))
+    members = None
+    if terms is not None and terms.tiers:
+        members = membership(
+            of_listed, life, shares=[t.share for t in terms.tiers], given=[t.from_score for t in terms.tiers[1:]],
+            margin=terms.margin, rights_cny=np.array([t.rights_cny_month for t in terms.tiers]),
+            discount_month=1 / (1 + terms.discount_month),
+        )  # fmt: skip
+    scored = scores(engine, windows, tag_group=terms.tag_group if terms else "")
+    leaves, buys = (_aligned(scored[name], listed) for name in SCORES)
+    worth = worth_keeping(listed, life, buys)
+    warned = offered = Chosen(None, np.zeros(0), np.zeros(0), "no_terms" if terms is None else life.reason)
+    if terms is not None and life.values is not None:
+        if scored["leaves"].score is not None:
+            warned = _warned(leaves, worth, terms)
+        if scored["buys"].score is not None:
+            offered = _offered(buys, listed, life, terms)
+    value = worth if life.values is not None else listed.money_cny
+    cuts = segments.propose_grid_cuts(value, listed.acts)
+    social = segments.propose_cuts(*_rfms(listed)).cuts.social
+    tidy = Found(
+        windows, everyone, listed, segment(listed, quarter_ago, terms.cuts if terms else {}),
+        segments.grid(value, listed.acts, cuts=cuts, social=listed.social, social_cut=social), cuts, life, members,
+        _five(of_listed, rng("five_dimensions")), scored, warned, offered, worth,
+        cycles(engine, windows.until, quantile=terms.reminder_quantile if terms else 0.5),
+        pushes(engine, windows, bearable_churn_month=bearable_churn_month),
+        _followed(engine, listed, windows, first_purchase_months, repurchase_goal), {},
+    )  # fmt: skip
+    return replace(tidy, lists=_lists(tidy, leaves, buys))
+
+
+def _aligned(scored: Scored, listed: Customers) -> np.ndarray:
+    """Return the probabilities in the order of the listed customers; 0 for those who joined too late to be scored."""
+    at_place = np.searchsorted(scored.person.astype(str), listed.person.astype(str))
+    at_place = np.minimum(at_place, max(len(scored.person) - 1, 0))
+    same = scored.person[at_place] == listed.person if len(scored.person) else np.zeros(len(listed), dtype=bool)
+    return np.where(same, scored.probability[at_place] if len(scored.person) else 0.0, 0.0)
+
+
+def _warned(leaves: np.ndarray, worth: np.ndarray, terms: CustomerTerms) -> Chosen:
+    choice = churn.warn(leaves, value_cny=np.maximum(worth, 0.0), success=terms.care_success, cost_cny=terms.care_cny)
+    return chosen(choice.net_cny, choice)
+
+
+def _offered(buys: np.ndarray, listed: Customers, life: Lifetime, terms: CustomerTerms) -> Chosen:
+    """An offer earns the lift of the chance to buy times the margin of the order; it costs the same, bought or not."""
+    margin = np.full(len(listed), terms.margin * life.spend.population_mean)
+    bought = listed.bought
+    buyers = listed.where(bought)
+    if len(buyers):
+        margin[bought] = terms.margin * life.spend.expected_spend(buyers.repeats, _repeat_mean(buyers))
+    choice = scoring.choose(buys, gain_cny=terms.offer_lift * margin, cost_cny=terms.offer_cny)
+    return chosen(choice.net_cny, choice)
+
+
+def _five(moments: Sequence[Customers], rng: np.random.Generator) -> clv.FiveScore | None:
+    """Score listed customers on five axes; weights by what those of a quarter ago brought since."""
+    then, now = moments[0], moments[-1]
+    if len(moments) == 1:
+        return None
+    place = places(then, now)
+    brought = np.where(place >= 0, now.quarter_cny[np.maximum(place, 0)], 0.0)
+    axes = {
+        "activity": then.acts, "spending": then.money_cny, "social": then.social, "content": then.content,
+        "loyalty": then.tenure_days,
+    }  # fmt: skip
+    return clv.five_dimensions(axes, brought, rng=rng)
+
+
+def _followed(
+    engine: Engine, listed: Customers, windows: Windows, first_purchase_months: int | None,
+    repurchase_goal: tuple[int, int] | None,
+) -> dict[str, radar.Followed]:  # fmt: skip
+    found = {}
+    as_of = np.datetime64(windows.as_of, "D")
+    new = listed.joined >= np.datetime64(windows.first, "D")  # of those before, the first order may be unknown
+    never = np.full(len(listed), np.datetime64("NaT"), dtype="M8[D]")
+    if first_purchase_months is not None and new.any():
+        goal, start = radar.Goal("first_purchase", 1, first_purchase_months), np.where(new, listed.joined, never)
+        found["first_purchase"] = radar.follow(start, listed.first, goal=goal, as_of=as_of)
+    if repurchase_goal is not None and (new & listed.bought).any():
+        needed, months = repurchase_goal
+        _stand_at(engine, windows.until)
+        rows = engine.query("purchase_days", {}).arrays()
+        who = np.searchsorted(listed.person.astype(str), rows["person"].astype(str))
+        who = np.minimum(who, len(listed) - 1)
+        mine = listed.person[who] == rows["person"]
+        day = np.asarray(rows["bought_on"]).astype("M8[D]")
+        later = mine & (day > listed.first[who])
+        third = radar.reached_on(
+            who[later], day[later], np.ones(int(later.sum())), customers=len(listed), needed=needed
+        )
+        goal = radar.Goal("repurchases", needed, months)
+        found["repurchases"] = radar.follow(np.where(new, listed.first, never), third, goal=goal, as_of=as_of)
+    return found
+
+
+def _lists(found: Found, leaves: np.ndarray, buys: np.ndarray) -> dict[str, Listing]:
+    listed, made = found.listed, []
+    for name, score, picked, reason, action in (
+        ("churn", leaves, found.warned, "leaves", "care"),
+        ("purchase", buys, found.offered, "buys", "offer"),
+    ):
+        if picked.choice is not None:
+            made.append(
+                listing(
+                    name, listed, picked.choice.order, reason=reason, action=action, score=score,
+                    value_cny=found.worth_cny, net_cny=picked.choice.expected_net_cny,
+                )
+            )  # fmt: skip
+    made.append(_reminder_list(found))
+    if found.membership is not None:
+        made.append(_promotion_list(found, found.membership))
+    if "first_purchase" in found.goals:
+        left = found.goals["first_purchase"].days_left
+        soon = np.flatnonzero((left >= 0) & (left <= SHORTLY_DAYS))
+        due = np.datetime64(found.windows.as_of, "D") + np.maximum(left, 0)
+        order = soon[np.lexsort((soon, left[soon]))]
+        made.append(listing("radar", listed, order, reason="first_purchase_due", action="first_offer", due=due))
+    return {one.name: one for one in made if len(one)}
+
+
+def _reminder_list(found: Found) -> Listing:
+    """Everybody whose reminder falls due shortly, one line a customer, the earliest first."""
+    listed, cycles_ = found.listed, found.cycles
+    today = np.datetime64(found.windows.as_of, "D")
+    due = np.full(len(listed), np.datetime64("NaT"), dtype="M8[D]")
+    if len(cycles_.person):
+        at_place = np.minimum(np.searchsorted(listed.person.astype(str), cycles_.person.astype(str)), len(listed) - 1)
+        mine = (listed.person[at_place] == cycles_.person) & ~np.isnat(cycles_.due)
+        mine &= (cycles_.due <= today + REMIND_AHEAD_DAYS) & (cycles_.due >= today - SHORTLY_DAYS)
+        far = np.datetime64("9999-12-31")
+        first = np.full(len(listed), far)
+        np.minimum.at(first, at_place[mine], cycles_.due[mine])
+        due = np.where(first == far, due, first)
+    order = np.flatnonzero(~np.isnat(due))
+    order = order[np.lexsort((order, due[order]))]
+    return listing("reminder", listed, order, reason="cycle_due", action="remind", due=due)
+
+
+def _promotion_list(found: Found, members: Membership) -> Listing:
+    """Members a little below the next cut, the nearest first."""
+    cuts = np.array([np.inf if cut is None else cut for cut in (*members.cuts, None)])
+    short = cuts[members.now.tier] - members.score
+    order = np.flatnonzero((short > 0) & (short <= NEAR_TIER))
+    order = order[np.lexsort((order, short[order]))]
+    return listing("promotion", found.listed, order, reason="near_tier", action="growth_task")
