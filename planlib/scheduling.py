@@ -7,7 +7,7 @@ other programs all take their dates from here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from planlib.core.words import LOCALES, words
 from planlib.milestones.calendar import PlanMonth, plan_month, slack_workdays
 from planlib.milestones.dated import DatedNetwork, DatedTask, Dates, Tie, chain, frozen_calendar
 from planlib.milestones.network import Link, Network, crash
-from planlib.milestones.simulation import Group, Mitigation, Risk
+from planlib.milestones.simulation import Group, Mitigation, Risk, finishes
 from planlib.milestones.tracking import Standing, standing
 from planlib.milestones.workdays import WorkCalendar
 from planlib.plan import model
@@ -29,6 +29,7 @@ from planlib.plan.tracking import Baseline, BaselineRow
 _CHANGES = ("relative_change", "points")
 SIGNS = {"equals": "=", "at_least": "≥", "at_most": "≤", "above": ">", "below": "<"}
 _LIKELY = 1
+_FELT_DAYS = 0.05  # by which a mean finish has to move for an option to be told
 _YEARS = 6  # years after the first in which calendars of their own and freezes are laid out
 
 
@@ -181,11 +182,18 @@ def groups(plan: Plan) -> tuple[Group, ...]:
     return tuple(Group(tuple(tasks), together.central) for tasks in lanes.values() if len(tasks) > 1)
 
 
-def risks(plan: Plan) -> tuple[Risk, ...]:
-    """Return the plan's schedule risks; a department stands for all its tasks."""
+def risks(plan: Plan, *, without: Collection[str] = ()) -> tuple[Risk, ...]:
+    """Return the plan's schedule risks; a department stands for all its tasks.
+
+    Args:
+        without: tasks that nothing can strike: they are finished or dropped; a risk of these alone is left out.
+    """
     found = []
     for row in plan.schedule.risks:
-        hit = [task.id for task in plan.schedule.tasks if {task.id, task.department}.intersection(row.tasks)]
+        tasks = [task for task in plan.schedule.tasks if task.id not in without]
+        hit = [task.id for task in tasks if {task.id, task.department}.intersection(row.tasks)]
+        if not hit:
+            continue
         effect = "days" if row.days is not None else "factor"
         then = row.mitigated
         mitigation = None
@@ -284,6 +292,103 @@ def shortened(schedule: Scheduled, bought: BoughtTime) -> dict[str, Distribution
     for k, item in enumerate(schedule.items):
         days[k] = np.maximum(days[k] - bought.saved.get(item.id, (0.0, 0.0))[0], 0.0)
     return durations(replace(schedule, days=days))
+
+
+def scope_options(plan: Plan, schedule: Scheduled, item: str) -> tuple[model.Task, ...]:
+    """Return the tasks before an item, not finished, of which the plan says what may be left out."""
+    waits = before(schedule, item) - schedule.over
+    return tuple(task for task in plan.schedule.tasks if task.smaller and task.id in waits)
+
+
+def with_less(schedule: Scheduled, tasks: Iterable[model.Task]) -> Scheduled:
+    """Return the schedule when tasks are dropped, or shrunk as far as the plan allows.
+
+    A dropped task takes no time; what comes after it still waits for what came before it. Of a task under way the part
+    that is left shrinks.
+    """
+    left = {task.id: 0.0 if task.smaller.drop else task.smaller.days / task.days[_LIKELY] for task in tasks}
+    items = tuple(
+        replace(item, days=tuple(left[item.id] * day for day in item.days)) if item.id in left else item
+        for item in schedule.items
+    )
+    return replace(schedule, items=items, days=np.array([item.days for item in items], dtype=float).reshape(-1, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """One way to bring a date back, on the draws of the schedule as it is.
+
+    Attributes:
+        kind: crash, shrink, drop, scope for all shrinking and dropping together, or both for scope and crash.
+        tasks: ids of what is changed.
+        days_off: working days of their likely length that are saved.
+        cost_cny: extra; 0 for scope.
+        end: last day then.
+        after: (D,) finishes of the item.
+    """
+
+    kind: str
+    tasks: tuple[str, ...]
+    days_off: float
+    cost_cny: float
+    end: dt.date
+    after: np.ndarray
+
+
+def recoveries(
+    plan: Plan, schedule: Scheduled, item: str, due: dt.date, was: np.ndarray, **options: Any
+) -> tuple[Recovery, ...]:
+    """Return the cheapest crashing towards a due day, each option of scope that helps, and those of scope together.
+
+    Where all of scope does not reach the due day, the cheapest crashing of what is left is told too.
+
+    Args:
+        was: (D,) finishes of the item in the simulation of the schedule.
+        options: its seed, draws and groups, so that every difference to `was` is the option's.
+    """
+    struck = risks(plan, without=schedule.over)
+
+    def drawn(lengths: Mapping[str, Distribution], hit: tuple[Risk, ...]) -> np.ndarray:
+        return finishes(schedule.network, lengths, risks=hit, milestones=[item], **options)[item]
+
+    def less(kind: str, tasks: tuple[model.Task, ...]) -> Recovery:
+        then = with_less(schedule, tasks)
+        gone = {task.id for task in tasks if task.smaller.drop}
+        after = drawn(durations(then), risks(plan, without=schedule.over | gone))
+        off = float((schedule.days - then.days)[:, _LIKELY].sum())
+        return Recovery(kind, tuple(task.id for task in tasks), off, 0.0, then.dates()[item].finish, after)
+
+    found = []
+    bought = cheapest_crash(plan, schedule, item, due)
+    if bought.saved:
+        days = sum(off for off, _ in bought.saved.values())
+        after = drawn(shortened(schedule, bought), struck)
+        found.append(Recovery("crash", tuple(bought.saved), days, bought.extra_cost_cny, bought.end, after))
+    helpful = []
+    for task in scope_options(plan, schedule, item):
+        option = less("drop" if task.smaller.drop else "shrink", (task,))
+        if option.after.mean() < was.mean() - _FELT_DAYS:
+            helpful.append(task)
+            found.append(option)
+    if len(helpful) > 1:
+        found.append(less("scope", tuple(helpful)))
+    if helpful and found[-1].end > due:
+        found += _both(plan, with_less(schedule, helpful), item, due, found[-1], drawn)
+    return tuple(found)
+
+
+def _both(
+    plan: Plan, less: Scheduled, item: str, due: dt.date, scope: Recovery, drawn: Callable[..., np.ndarray]
+) -> list[Recovery]:
+    """Return the cheapest crashing of what is left once all scope is given up, where it buys anything."""
+    bought = cheapest_crash(plan, less, item, due)
+    if not bought.saved:
+        return []
+    gone = {task.id for task in plan.schedule.tasks if task.id in scope.tasks and task.smaller.drop}
+    after = drawn(shortened(less, bought), risks(plan, without=less.over | gone))
+    tasks = tuple(dict.fromkeys([*scope.tasks, *bought.saved]))
+    days = scope.days_off + sum(off for off, _ in bought.saved.values())
+    return [Recovery("both", tasks, days, bought.extra_cost_cny, bought.end, after)]
 
 
 def held_to(schedule: Scheduled, start: Mapping[str, int]) -> dict[str, Dates]:

@@ -8,7 +8,7 @@ import pytest
 from planlib import scheduling
 from planlib.milestones.simulation import simulate
 from planlib.plan import load_plan
-from planlib.plan.tracking import Entry
+from planlib.plan.tracking import CHINA, Baseline, Entry
 
 W, P = "params/wechat_platform.yaml", "params/private_domain_2026.yaml"
 
@@ -77,6 +77,71 @@ def test_days_that_were_bought_are_off_every_estimate_and_raise_the_chance():
     was = simulate(plan.network, scheduling.durations(plan), **due).at("g1")
     now = simulate(plan.network, shorter, **due).at("g1")
     assert (now <= was + 1e-9).all() and now.mean() < was.mean()
+
+
+def recovered(item, *, sets=(), draws=400):
+    loaded = load_plan(W, sets=sets)
+    plan = scheduling.scheduled(loaded)
+    options = {"seed": 4, "draws": draws, "groups": scheduling.groups(loaded)}
+    was = simulate(
+        plan.network, scheduling.durations(plan), risks=scheduling.risks(loaded), milestones=[item], **options
+    ).at(item)
+    due = plan.due[item].last_workday
+    return plan, was, scheduling.recoveries(loaded, plan, item, due, was, **options)
+
+
+def test_each_way_to_bring_a_date_back_is_held_against_the_same_draws():
+    plan, was, found = recovered("g2")
+    kinds = [(way.kind, way.tasks) for way in found]
+    assert kinds[0][0] == "crash" and ("shrink", ("platform_build",)) in kinds and kinds[-1][0] == "scope"
+    by_task = {way.tasks: way for way in found}
+    build = by_task["platform_build",]
+    assert build.days_off == 10.0 and build.cost_cny == 0.0 and build.end < plan.dates()["g2"].finish
+    for way in found:
+        assert (way.after <= was + 1e-9).all() and way.after.mean() < was.mean()  # the same draws: none is worse
+        if way.kind != "scope":
+            assert (found[-1].after <= way.after + 1e-9).all() or way.kind == "crash"
+    limit = plan.network.evening(plan.due["g2"].last_workday)
+    assert (found[-1].after <= limit).mean() > (was <= limit).mean()
+    # what lies after the gate, or does not move it, is no option
+    assert not {"core_groups", "propensity_model", "partner_programme"} & {task for way in found for task in way.tasks}
+
+
+def test_where_scope_is_not_enough_money_is_added_to_it():
+    _, _, found = recovered("content_release", sets=["schedule.tasks.asset_library.smaller=null"])
+    assert found[-1].kind == "both" and found[-1].cost_cny > 0
+    assert found[-1].end < min(way.end for way in found[:-1])
+    assert set(found[-1].tasks) > {"platform_build"}
+
+
+def test_a_dropped_task_takes_no_time_and_no_risk_strikes_it():
+    loaded = load_plan(W)
+    plan = scheduling.scheduled(loaded)
+    dropped = [task for task in loaded.schedule.tasks if task.smaller and task.smaller.drop]
+    less = scheduling.with_less(plan, dropped)
+    at = plan.network.tasks.index("propensity_model")
+    assert less.days[at].tolist() == [0.0, 0.0, 0.0]
+    assert (np.delete(less.days, at, 0) == np.delete(plan.days, at, 0)).all()
+    before, after = plan.dates(), less.dates()
+    assert after["propensity_model"].finish == before["value_models"].finish
+    hit = {task for risk in scheduling.risks(loaded, without=["crm_link", "tracking"]) for task in risk.tasks}
+    assert "hiring" in hit and not {"crm_link", "tracking"} & hit
+    assert "interface_late" not in {risk.id for risk in scheduling.risks(loaded, without=["crm_link", "tracking"])}
+
+
+def test_a_finished_task_is_no_way_back_and_one_under_way_shrinks_by_its_rest():
+    loaded = load_plan(W)
+    plan = scheduling.scheduled(loaded)
+    begun = entry("asset_library", done=0.5, started=dt.date(2027, 1, 18))
+    over = entry("platform_build", done=1.0, started=dt.date(2027, 1, 18), finished=dt.date(2027, 2, 9))
+    now = scheduling.progressed(plan, {"platform_build": over, "asset_library": begun}, dt.date(2027, 2, 10))
+    assert now.over == {"platform_build"}
+    assert "platform_build" not in {task.id for task in scheduling.scope_options(loaded, now, "g2")}
+    assert "platform_build" not in scheduling.cheapest_crash(loaded, now, "g2", dt.date(2027, 2, 26)).saved
+    at = plan.network.tasks.index("asset_library")
+    assert now.days[at].tolist() == pytest.approx([7.5, 10.0, 15.0])
+    library = next(task for task in loaded.schedule.tasks if task.id == "asset_library")
+    assert scheduling.with_less(now, [library]).days[at][1] == pytest.approx(10.0 * 12 / 20)
 
 
 def test_what_an_item_waits_for_is_found_however_far_back():
@@ -181,3 +246,29 @@ def test_earned_value_counts_person_days_by_hand():
     assert found.at_pace > max(row.finish for row in found.before.values())
     assert found.behind_workdays > 0
     assert scheduling.tracked(loaded, plan, done, dt.date(2026, 12, 31)) is None
+
+
+def test_progress_is_held_against_the_baseline_whatever_the_plan_says_now():
+    loaded = load_plan(W)
+    plan = scheduling.scheduled(loaded)
+    frozen = Baseline(dt.datetime(2027, 1, 1, tzinfo=CHINA), "", "", {
+        row.item: row for row in scheduling.baseline_rows(loaded, plan)
+    })  # fmt: skip
+    assert scheduling.moves(plan, frozen, plan.dates()) == ()
+    edited = load_plan(W, sets=["schedule.tasks.platform_requirements.days=[14,16,20]"])
+    later = scheduling.scheduled(edited)
+    moved = scheduling.moves(later, frozen, later.dates())
+    first = next(move for move in moved if move.id == "platform_requirements")
+    assert (first.before, first.workdays) == (plan.dates()["platform_requirements"].finish, 10)
+    assert moved[0].workdays == max(move.workdays for move in moved)
+    done = {"platform_requirements": entry("platform_requirements", done=1.0, finished=dt.date(2027, 1, 11))}
+    told = scheduling.tracked(edited, later, done, dt.date(2027, 1, 29), baseline=frozen)
+    same = scheduling.tracked(loaded, plan, done, dt.date(2027, 1, 29))
+    assert told.standing.planned == pytest.approx(same.standing.planned)
+    assert told.standing.budget == pytest.approx(same.standing.budget)
+    assert told.behind_workdays == same.behind_workdays
+    assert told.before["platform_live"].finish == plan.dates()["platform_live"].finish
+    # what is new since counts as planned now
+    fewer = Baseline(frozen.recorded_at, "", "", {k: v for k, v in frozen.rows.items() if k != "hiring"})
+    told = scheduling.tracked(edited, later, done, dt.date(2027, 1, 29), baseline=fewer)
+    assert told.before["hiring"] == later.dates()["hiring"]

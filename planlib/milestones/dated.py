@@ -193,6 +193,16 @@ class DatedNetwork:
         )
         return found if d.ndim == 2 else found[0]
 
+    def finishes(self, days: object) -> np.ndarray:
+        """Return (N, D) early finishes alone: the forward pass of `passes`.
+
+        Args:
+            days: (N, D) as for `passes`.
+        """
+        d = checked_durations(self.tasks, "days", days, high=LONGEST_DAYS)
+        self._reach(d)
+        return self._forward(d)[1]
+
     def dates(self, days: Sequence[float]) -> tuple[Dates, ...]:
         """Return the dates of one set of durations; a part of a day takes the whole day.
 

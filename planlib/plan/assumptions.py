@@ -10,7 +10,18 @@ from typing import Any
 from planlib.core.metrics import catalogue
 from planlib.core.words import LOCALES, words
 from planlib.plan.load import Plan, leaves
-from planlib.plan.model import Bilingual, Quantity, Response, Retention, Rule, ScheduleRisk, Sourced, Statement, Tier
+from planlib.plan.model import (
+    Bilingual,
+    Quantity,
+    Response,
+    Retention,
+    Rule,
+    ScheduleRisk,
+    Smaller,
+    Sourced,
+    Statement,
+    Tier,
+)
 
 GROUPED_FROM = 3  # rows of one kind from which on they share one row
 
@@ -49,6 +60,7 @@ _UNITS = {
     "customers.offer.cost": "CNY",
     "customers.offer.effect": "ratio",
     "schedule.tasks[].shorter.cost_per_day": "CNY",
+    "schedule.tasks[].smaller": "days",
     "schedule.risks[].mitigated.cost": "CNY",
     "team.roles.*.cost_per_year": "CNY",
 }
@@ -65,6 +77,7 @@ _IN_GROUPS = (
     "experiments[].",
     "customers.tiers[].rights",
     "schedule.tasks[].shorter.",
+    "schedule.tasks[].smaller",
     "schedule.risks[].mitigated.",
     "team.roles.*.",
 )
@@ -169,6 +182,8 @@ def _figures(kind: str, leaf: Sourced) -> tuple[float | None, float | None, floa
         return level, None, None, catalogue()[leaf.metric].unit if leaf.metric else "ratio"
     if isinstance(leaf, Tier):
         return leaf.from_score if leaf.from_score is not None else leaf.share, None, None, "ratio"
+    if isinstance(leaf, Smaller):
+        return leaf.days or 0.0, None, None, unit
     if isinstance(leaf, Statement):
         unit = leaf.unit or catalogue()[leaf.metric].unit
         if isinstance(leaf.level, tuple):

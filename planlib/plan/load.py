@@ -416,7 +416,7 @@ def _model(kind: type[BaseModel], tree: Node, shown: str) -> tuple[BaseModel | N
 
 _NOT_A_FIELD = ("unknown_key", "unknown_key_far", "comma_number")
 _ABSENT = ("missing", "missing_section", "source_missing")
-_ABOUT_A_ROW = ("quantity_form", "statement_op", "dist_parameters", "why_missing")
+_ABOUT_A_ROW = ("quantity_form", "statement_op", "dist_parameters", "why_missing", "smaller_form")
 
 
 def _follows(path: tuple, problem: Problem, found: Mapping[tuple, Problem], misspelt: set[tuple]) -> bool:

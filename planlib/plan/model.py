@@ -600,6 +600,20 @@ class Shorter(Base):
     how: Bilingual | None = None
 
 
+class Smaller(Sourced):
+    """What may be left out of a task when time is short: all of it, or so much that fewer days are likely."""
+
+    drop: bool = False
+    days: Positive | None = None
+    gives_up: Bilingual
+
+    @model_validator(mode="after")
+    def _one(self):
+        if self.drop == (self.days is not None):
+            raise PydanticCustomError("planlib.smaller_form", "drop or days")
+        return self
+
+
 class Task(Sourced):
     id: Id
     name: Bilingual
@@ -612,6 +626,7 @@ class Task(Sourced):
     deadline: Day | None = None
     calendar: Id | None = None
     shorter: Shorter | None = None
+    smaller: Smaller | None = None
     enables: tuple[MetricId, ...] = ()
     lag_days: float = 0
 
@@ -621,6 +636,8 @@ class Task(Sourced):
             raise PydanticCustomError("planlib.end_before_start", "deadline", {"at": "deadline"})
         if self.shorter and self.shorter.days > self.days[1]:
             raise PydanticCustomError("planlib.at_most", "shorter", {"at": "shorter", "high": self.days[1]})
+        if self.smaller and self.smaller.days and self.smaller.days >= self.days[1]:
+            raise PydanticCustomError("planlib.less", "smaller", {"at": "smaller", "high": self.days[1]})
         return self
 
 
@@ -836,6 +853,7 @@ class Customers(Base):
     care: Action
     offer: Action
     reminder_quantile: Annotated[float, Field(gt=0, lt=1)]
+    tag_group: Short | None = None
 
     @model_validator(mode="after")
     def _tiers_ordered(self):

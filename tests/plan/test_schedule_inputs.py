@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from planlib.core.errors import InputError
 from planlib.plan import load_plan
 from planlib.plan.schedule_inputs import schedule_inputs
 
@@ -77,3 +78,21 @@ def test_days_and_dates_are_taken_as_stated():
     assert (hiring.days, hiring.not_before) == ((20, 30, 45), dt.date(2027, 1, 18))
     assert by_id(found)["g1"].days == (0, 0, 0)
     assert found.days_off == {}
+
+
+@pytest.mark.parametrize(
+    ("smaller", "code"),
+    [
+        ("{gives_up: {zh: 少, en: less}, source: assumption, why: x}", "smaller_form"),
+        ("{drop: true, days: 3, gives_up: {zh: 少, en: less}, source: assumption, why: x}", "smaller_form"),
+        ("{days: 30, gives_up: {zh: 少, en: less}, source: assumption, why: x}", "less"),
+        ("{days: 0, gives_up: {zh: 少, en: less}, source: assumption, why: x}", "above"),
+        ("{drop: true, gives_up: {zh: 少, en: less}, source: assumption}", "why_missing"),
+        ("{drop: true, source: W1.1}", "missing"),
+    ],
+)
+def test_scope_that_cannot_be_given_up_is_refused(smaller, code):
+    with pytest.raises(InputError) as caught:
+        load_plan(W, sets=[f"schedule.tasks.hiring.smaller={smaller}"])
+    assert [problem.code for problem in caught.value.problems] == [code]
+    assert all(problem.render(locale) for problem in caught.value.problems for locale in ("zh", "en"))

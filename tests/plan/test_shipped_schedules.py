@@ -173,6 +173,15 @@ def test_money_can_shorten_only_what_is_long(w, p):
             assert task.shorter.cost_per_day.central > 0 and task.shorter.how
 
 
+def test_what_may_be_left_out_is_an_assumption_with_a_reason_and_says_what_is_lost(w, p):
+    for plan in (w, p):
+        less = [task for task in plan.schedule.tasks if task.smaller]
+        assert len(less) >= 3 and any(task.smaller.drop for task in less)
+        for task in less:
+            assert task.smaller.source == "assumption" and task.smaller.why and task.smaller.gives_up, task.id
+            assert task.smaller.drop or 0 < task.smaller.days < task.days[1], task.id
+
+
 def test_names_fit_the_rows_of_a_chart(plan):
     for row in schedule_inputs(plan).items:
         for language, most in NAME_LENGTH.items():

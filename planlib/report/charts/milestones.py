@@ -51,6 +51,9 @@ _HEAD = 36.0  # height of stage strip and month row
 _RIGHT = 9.0  # half a gate stands beyond the last month
 _LANE = 78.0
 _NUMBER = 22.0
+_ALONE = (0.17, 0.83)  # top and bottom of a bar in its row
+_BESIDE_BASELINE = (0.08, 0.64)
+_BASELINE = (0.70, 0.90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Row:
         critical: on the chain that decides the end.
         late_until: earliest day of a milestone that comes too late; None for all else.
         after: number of the critical row that it follows directly.
+        done: share of the work that is done.
+        baseline: first and last day in the baseline, where they differ; None where they do not.
     """
 
     number: int
@@ -86,6 +91,8 @@ class Row:
     critical: bool = False
     late_until: dt.date | None = None
     after: int | None = None
+    done: float = 0.0
+    baseline: tuple[dt.date, dt.date] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,10 @@ class Schedule:
 
 @styled
 def schedule(data: Schedule, words: Words) -> Figure:
-    """Draw a Gantt chart: departments as lanes, gates in the month row, links along the critical chain."""
+    """Draw a Gantt chart: departments as lanes, gates in the month row, links along the critical chain.
+
+    Once anything moved against the baseline, or is done, bars are narrower and have it below and in them.
+    """
     figure = canvas(LIVE, SCHEDULE)
     names = [width_of(words.pick(row.name), 8, "Bold") for row in data.rows]
     left = min(max(150.0, _LANE + _NUMBER + max(names, default=0.0) + 14), 400.0)
@@ -143,15 +153,20 @@ def schedule(data: Schedule, words: Words) -> Figure:
     _strip(figure, ax, axis, data.stages, words, top=0.0, height=15.0)
     _names(figure, data, words, pitch)
     links = _links_of(axis, data.rows, axis.length / (LIVE - _RIGHT - left))
+    moved = any(row.baseline for row in data.rows)
+    bar = _BESIDE_BASELINE if moved else _ALONE
     for k, row in enumerate(data.rows):
-        _bar_number(ax, words, row, k, _row(ax, axis, row, k), links)
+        _bar_number(ax, words, row, k, _row(ax, axis, row, k, bar), links)
+        _baseline(ax, axis, row, k)
     for link in links:
-        _draw_link(ax, link, pitch)
+        _draw_link(ax, link, pitch, bar)
     _gates(figure, ax, axis, data.gates)
     if axis.first < data.today < axis.day(axis.length):
         date = words.date(data.today)
         today(ax, axis.x(data.today), words.text("charts.today", date=date))
-    _legend(figure, words, any(row.critical for row in data.rows), left)
+    marks = ["other", *(["critical"] if any(row.critical for row in data.rows) else []), "due", "late"]
+    marks += [name for name, drawn in (("done", any(row.done for row in data.rows)), ("baseline", moved)) if drawn]
+    _legend(figure, words, marks, left)
     return figure
 
 
@@ -271,18 +286,34 @@ def _links_of(axis: _Calendar, rows: Sequence[Row], point: float) -> list[_Link]
     return found
 
 
-def _row(ax: Axes, axis: _Calendar, row: Row, k: int) -> tuple[float, float]:
-    """Draw a bar or a diamond; return where it begins and ends, in days."""
+def _row(ax: Axes, axis: _Calendar, row: Row, k: int, bar: tuple[float, float]) -> tuple[float, float]:
+    """Draw a bar, filled as far as the work is done, or a diamond; return where it begins and ends, in days."""
     if not row.milestone:
         left, right = axis.x(row.start), axis.x(row.finish, end=True)
-        colour = CRITICAL if row.critical else BLUES[1]
-        ax.add_patch(Rectangle((left, k + 0.17), right - left, 0.66, facecolor=colour, edgecolor="none", zorder=3))
+        pale, full = (CRITICAL, INK) if row.critical else (BLUES[1], BLUES[3])
+        height = bar[1] - bar[0]
+        for share, colour in ((1.0, pale), (row.done, full)):
+            box = ((left, k + bar[0]), (right - left) * share, height)
+            ax.add_patch(Rectangle(*box, facecolor=colour, edgecolor="none", zorder=3))
         return left, right
     due = axis.x(row.finish, end=True)
     late = min(axis.x(row.late_until, end=True), axis.length) if row.late_until else due
     segment(ax, [due, late], [k + 0.5] * 2, colour=RED, width=1.6, zorder=4)
     target(ax, due, k + 0.5, size=5)
     return due, late
+
+
+def _baseline(ax: Axes, axis: _Calendar, row: Row, k: int) -> None:
+    """Draw where a bar was in the baseline as a thin one below it, where a diamond was as a thin stroke."""
+    if row.baseline is None:
+        return
+    first, last = axis.x(row.baseline[0]), min(axis.x(row.baseline[1], end=True), axis.length)
+    top, bottom = _BASELINE
+    if row.milestone:
+        segment(ax, [last, last], [k + 0.1, k + 0.9], colour=INK3, width=1.6, zorder=3.2)
+        return
+    box = ((first, k + top), last - first, bottom - top)
+    ax.add_patch(Rectangle(*box, facecolor=INK3, edgecolor="none", zorder=3.2))
 
 
 def _bar_number(ax: Axes, words: Words, row: Row, k: int, ends: tuple[float, float], links: Sequence[_Link]) -> None:
@@ -302,11 +333,11 @@ def _bar_number(ax: Axes, words: Words, row: Row, k: int, ends: tuple[float, flo
         write(ax, ends[0], k + 0.5, shown, size=6.8, ha="right", dx=-gap)
 
 
-def _draw_link(ax: Axes, link: _Link, pitch: float) -> None:
+def _draw_link(ax: Axes, link: _Link, pitch: float, bar: tuple[float, float]) -> None:
     """Draw an elbow with an arrow head at its end."""
     point = ax.get_xlim()[1] / _span(ax)[1]
     down = link.row > link.source
-    tip = link.row + (0.17 if down else 0.83)
+    tip = link.row + (bar[0] if down else bar[1])
     neck = tip - 3.2 / pitch * (1 if down else -1)
     xs, ys = [link.start, link.turn, link.turn], [link.source + 0.5, link.source + 0.5, neck]
     segment(ax, xs, ys, colour=INK, width=0.9, zorder=4.5)
@@ -329,19 +360,25 @@ def _gates(figure: Figure, ax: Axes, axis: _Calendar, gates: Sequence[Gate]) -> 
         write(figure, float(mark), 25, gate.label, size=6.8, weight="Bold", colour=INK, ha="center", zorder=9)
 
 
-def _legend(figure: Figure, words: Words, has_chain: bool, left: float) -> None:
-    """Explain the marks in the free corner over the names."""
-    second = left / 2 + 4
-    chain = words.text("milestones.charts.critical")
-    if has_chain:
-        _box(figure, 0, 4, 12, 6, CRITICAL, zorder=3)
-        write(figure, 17, 7, chain, size=8.5)
-    _box(figure, second, 4, 12, 6, BLUES[1], zorder=3)
-    write(figure, second + 17, 7, words.text("milestones.charts.other"), size=8.5)
-    _diamond(figure, 6, 25, 4.5)
-    write(figure, 17, 25, words.text("milestones.charts.due"), size=8.5)
-    _stroke(figure, [second, second + 12], [25, 25], RED, 2.0)
-    write(figure, second + 17, 25, words.text("milestones.charts.late"), size=8.5)
+def _legend(figure: Figure, words: Words, marks: Sequence[str], left: float) -> None:
+    """Explain the marks in the free corner over the names, two a line."""
+    lines = -(-len(marks) // 2)
+    places = [7.0, 25.0] if lines < 3 else [5.0, 16.5, 28.0]
+    order = {"critical": 0, "other": 1, "due": 2, "late": 3, "done": 4, "baseline": 5}
+    for k, mark in enumerate(sorted(marks, key=order.__getitem__)):
+        x, y = (left / 2 + 4) * (k % 2), places[k // 2]
+        if mark == "due":
+            _diamond(figure, x + 6, y, 4.5)
+        elif mark == "late":
+            _stroke(figure, [x, x + 12], [y, y], RED, 2.0)
+        elif mark == "done":
+            _box(figure, x, y - 3, 12, 6, BLUES[1], zorder=3)
+            _box(figure, x, y - 3, 7, 6, BLUES[3], zorder=4)
+        elif mark == "baseline":
+            _box(figure, x, y - 1.5, 12, 3, INK3, zorder=3)
+        else:
+            _box(figure, x, y - 3, 12, 6, CRITICAL if mark == "critical" else BLUES[1], zorder=3)
+        write(figure, x + 17, y, words.text(f"milestones.charts.{mark}"), size=8.5)
 
 
 @dataclass(frozen=True, slots=True)
