@@ -462,3 +462,66 @@ def _own(name: str, metric: str, unit: str, level: float, plan: Plan) -> dict[st
     }  # fmt: skip
 
 
+
+
+class Latent:
+    """What a world leaves uncertain as independent normal scores, so that paths can be moved.
+
+    Dates are moved along the order of the world's own paths from early to late.
+    """
+
+    def __init__(self, found: World) -> None:
+        self._world = found
+        self._places = {place: known for place, known in uncertain.distributions(found.plan).items()}
+        self._costs = {
+            channel.id: uncertain.distribution(channel.cac)
+            for channel in found.plan.channels
+            if channel.id in found.costs and np.ndim(found.costs[channel.id])
+        }
+        held = [found.dates[delay.gate] for delay in found.delays]
+        self._order = np.argsort(np.sum(held, axis=0), kind="stable") if held else None
+        names = [f"place:{name}" for name in self._places] + [f"cost:{name}" for name in self._costs]
+        names += [f"{kind}:{risk.id}" for risk in found.risks.values() for kind in ("strikes", "effect")]
+        names += [f"test:{lift.id}" for lift in found.lifts]
+        self._column = {name: k for k, name in enumerate([*names, *(["dates"] if held else [])])}
+
+    @property
+    def size(self) -> int:
+        """P, number of scores a path has."""
+        return max(len(self._column), 1)
+
+    def world(self, scores: np.ndarray) -> World:
+        """Return the world whose paths have these (D, P) scores."""
+        from scipy.special import ndtr
+
+        found, ranks = self._world, ndtr(scores)
+
+        def rank(name: str) -> np.ndarray:
+            return ranks[:, self._column[name]]
+
+        strikes = {}
+        for risk in found.risks.values():
+            low, high = risk.effect
+            size = low + (high - low) * rank(f"effect:{risk.id}")
+            strikes[risk.id] = np.where(rank(f"strikes:{risk.id}") < risk.probability, size, 0.0)
+        dates = found.dates
+        if self._order is not None:
+            place = np.minimum((rank("dates") * found.paths).astype(np.intp), found.paths - 1)
+            dates = {gate: day[self._order[place]] for gate, day in found.dates.items()}
+        limits = found.limits
+        return replace(
+            found,
+            paths=len(scores),
+            sample={
+                name: np.clip(known.quantile(rank(f"place:{name}")), *limits[name])
+                for name, known in self._places.items()
+            },
+            costs=found.costs | {
+                name: np.maximum(known.quantile(rank(f"cost:{name}")), 0.0) for name, known in self._costs.items()
+            },
+            strikes=strikes,
+            dates=dates,
+            lifts=tuple(
+                replace(lift, effect=np.quantile(lift.effect, rank(f"test:{lift.id}"))) for lift in found.lifts
+            ),
+        )  # fmt: skip

@@ -65,7 +65,7 @@ class Buying:
         channels: those that cost money.
         money_cny: (T,) there is for them each month; None: no limit.
         most: largest spend over what the plan's intake needs: 1 buys that and no more, above it money left over
-            buys more along the curves.
+            buys more along the curves; infinite: all money is spent.
     """
 
     channels: tuple[Bought, ...]
@@ -241,7 +241,7 @@ def _check(
         money = guard.numbers("buying.money_cny", buying.money_cny, low=0.0, ndim=(1,))
         if money.shape != (months,):
             guard.add("shape", "buying.money_cny", f"shape {money.shape}", expected=f"({months},)")
-    if buying:
+    if buying and (buying.money_cny is None or buying.most != np.inf):
         guard.number("buying.most", buying.most, above=0.0)
 
 
@@ -267,8 +267,7 @@ def _buy(
         if buying.money_cny is not None:
             total = sum(need[1:], start=need[0])
             money = np.broadcast_to(np.asarray(buying.money_cny, dtype=float), total.shape)
-            enough = np.full(total.shape, float(buying.most))
-            funded = np.minimum(np.divide(money, total, out=enough, where=total > 0), buying.most)
+            funded = np.minimum(np.divide(money, total, out=np.ones(total.shape), where=total > 0), buying.most)
     for one, asked in zip(bought, need, strict=True):
         share = funded
         if np.isfinite(one.most_cny) and buying.most > 1:  # a limit cuts what is bought beyond the plan, not the plan
