@@ -26,8 +26,10 @@ STEPS = 100
 LARGEST_COEF = 15.0  # log odds per standard deviation beyond which groups are taken to be separated
 DECILES = 10
 BINS = 10
+LARGEST_ERROR = 50.0  # standard error of a standardised coefficient that the data do not hold
 FEWEST_TO_CALIBRATE = 30  # of either label
 FEWEST_FOR_ISOTONIC = 1_000  # of either label; a step curve through fewer follows chance at its ends
+CHI2_2_95 = -2 * np.log(0.05)  # 95 % of chi-squared with two degrees of freedom
 CHUNK_ROWS = 100_000
 SMALL = 1e-12
 FRESH_DAYS = 30.0
@@ -114,8 +116,8 @@ class Calibrator:
 
     Attributes:
         method: "isotonic", "platt", or "none".
-        reason: why none: "one_cut" (no cut of its own to calibrate on), "few_events"; why platt: "few_for_isotonic";
-            None where it was asked for.
+        reason: why none: "one_cut" (no cut of its own to calibrate on), "few_events", "agrees" (no worse than chance
+            would have it); why platt: "few_for_isotonic"; None where it was asked for.
         knots, levels: (k,) probabilities before and after, interpolated between, for isotonic.
         intercept, slope: of the log odds, for Platt.
         n, events: of the cut it was fitted on.
@@ -418,7 +420,8 @@ def fit_logistic(features: Features, label: np.ndarray, *, exposure: object = 1.
     z = (x[:, kept] - mean[kept]) / sd[kept]
     tried, reason, se = ["maximum_likelihood"], None, None
     beta, information, converged = _newton(z, y, offset, 0.0)
-    if not np.isfinite(beta).all() or np.abs(beta[1:]).max(initial=0.0) > LARGEST_COEF:
+    errors = np.sqrt(np.diag(np.linalg.inv(information + SMALL * np.eye(len(beta)))))
+    if np.abs(beta[1:]).max(initial=0.0) > LARGEST_COEF or errors.max() > LARGEST_ERROR:
         reason = "separation"
     elif not converged:
         reason = "not_converged"
@@ -427,7 +430,7 @@ def fit_logistic(features: Features, label: np.ndarray, *, exposure: object = 1.
         beta, _, converged = _newton(z, y, offset, RIDGE)
     else:
         se = np.zeros(x.shape[1])
-        se[kept] = np.sqrt(np.diag(np.linalg.inv(information)))[1:] / sd[kept]
+        se[kept] = errors[1:] / sd[kept]
     coef = np.zeros(x.shape[1])
     coef[kept] = beta[1:] / sd[kept]
     intercept = float(beta[0] - mean @ coef)
@@ -445,7 +448,7 @@ def fit_calibrator(probability: np.ndarray, label: np.ndarray, *, method: str = 
         probability: (n,) raw.
         label: (n,) 0 or 1, of people that the raw model has not seen.
         method: "isotonic" (any rising curve), "platt" (a line in log odds), or "auto": isotonic where 1,000 have each
-            label, else platt.
+            label, else platt where a likelihood ratio test at 5 % says that the raw ones are off, else none.
 
     Returns:
         The calibrator; method "none" with a reason where fewer than 30 have one of the labels.
@@ -470,8 +473,11 @@ def fit_calibrator(probability: np.ndarray, label: np.ndarray, *, method: str = 
         slope, intercept = _recalibration(p, y)
         if slope is None:
             slope, intercept = 0.0, float(_logit(y.mean()))
-        reason = None if method == "platt" else "few_for_isotonic"
-        return Calibrator("platt", reason, intercept=intercept, slope=slope, n=len(y), events=events)
+        found = Calibrator("platt", None if method == "platt" else "few_for_isotonic", intercept=intercept, slope=slope,
+                           n=len(y), events=events)  # fmt: skip
+        if method == "auto" and 2 * (_loglik(found.apply(p), y) - _loglik(p, y)) < CHI2_2_95:
+            return Calibrator("none", reason="agrees", n=len(y), events=events)
+        return found
     from scipy.optimize import isotonic_regression
 
     x, inverse, counts = np.unique(p, return_inverse=True, return_counts=True)

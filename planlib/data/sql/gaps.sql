@@ -1,5 +1,6 @@
 -- One row a gap between purchase days of one buyer: within a product, and of anything (item_class ''). The last gap of
 -- each is open (next_on empty). Orders that were given back whole are none; several on one day are one purchase.
+-- is_contact: whether the buyer is, or ever was, a contact.
 -- Tables: orders, order_items, id_map. Parameter: until.
 WITH bought AS (
   SELECT
@@ -17,12 +18,17 @@ days AS (
   FROM bought b
   JOIN order_items i ON i.order_id = b.order_id
   WHERE i.product_id <> ''
+),
+contacts AS (
+  SELECT DISTINCT person_hid FROM id_map WHERE external_hid <> ''
 )
 SELECT
-  item_class,
-  buyer AS person,
-  ROW_NUMBER() OVER (PARTITION BY item_class, buyer ORDER BY bought_on) AS place,
-  bought_on,
-  LEAD(bought_on) OVER (PARTITION BY item_class, buyer ORDER BY bought_on) AS next_on
-FROM days
-ORDER BY item_class, buyer, bought_on
+  d.item_class,
+  d.buyer AS person,
+  CASE WHEN c.person_hid IS NULL THEN 0 ELSE 1 END AS is_contact,
+  ROW_NUMBER() OVER (PARTITION BY d.item_class, d.buyer ORDER BY d.bought_on) AS place,
+  d.bought_on,
+  LEAD(d.bought_on) OVER (PARTITION BY d.item_class, d.buyer ORDER BY d.bought_on) AS next_on
+FROM days d
+LEFT JOIN contacts c ON c.person_hid = d.buyer
+ORDER BY d.item_class, d.buyer, d.bought_on
