@@ -407,14 +407,14 @@ def assign(
     _end(w, "assign_next")
 
 
-@app.command("list", epilog="Example 示例: planlib list params/my_brand.yaml churn --for wecom --purpose 'calls, March'")
+@app.command("list", epilog="Example 示例: planlib list params/my_brand.yaml churn --for wecom --purpose 'March calls'")
 def list_customers(
     what: Annotated[
         list[str],
-        typer.Argument(metavar="[PLAN] NAME", help="churn, purchase, reminder, promotion, radar 名单", show_default=False),
+        typer.Argument(metavar="[PLAN] NAME", help="churn, purchase, reminder, promotion or radar 名单"),
     ],
-    platform: Annotated[str, typer.Option("--for", metavar="PLATFORM", help="wecom 用于哪个平台", show_default=False)],
-    purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="why; is logged 用途，会记录", show_default=False)],
+    platform: Annotated[str, typer.Option("--for", metavar="PLATFORM", help="wecom 用于哪个平台")],
+    purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="why; it is logged 用途，会记录")],
     run_name: Annotated[str | None, typer.Option("--run", metavar="RUN", help="else the latest 运行")] = None,
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="who; else the account 导出人")] = None,
     data: DataFolder = None,

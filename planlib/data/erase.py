@@ -19,7 +19,7 @@ from pathlib import Path
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
-from planlib.data import forgotten, ids, jsonsplit, ledger, payload, sheet, store
+from planlib.data import exports, forgotten, ids, jsonsplit, ledger, payload, sheet, store
 from planlib.data.engine import connect, literal
 from planlib.data.ledger import Entry
 from planlib.data.load import LISTS, load, read_ledger
@@ -88,7 +88,7 @@ def purge(root: str | Path, before: dt.date, *, outputs: str | Path | None = Non
 
     Raw files go when all in them is older; of the others, the older records do. Contacts count by the day of their
     pull: an old pull goes, who is still a customer stands in a later one. Of outputs, private lists written before
-    that day go.
+    that day go; their log stays, without the hashes that it names.
     """
     root = Path(root)
     noted = forgotten.read(root)
@@ -102,9 +102,15 @@ def purge(root: str | Path, before: dt.date, *, outputs: str | Path | None = Non
     private = Path(outputs) / "private" if outputs is not None else None
     if private is not None and private.is_dir():
         for path in sorted(private.rglob("*")):
-            if path.is_file() and dt.date.fromtimestamp(path.stat().st_mtime) < before:
+            if path.name == exports.FILE:
+                _clean_log(path, erased, lambda log: exports.purge(log, before.isoformat()))
+            elif path.name != exports.LOCK and path.is_file() and _modified(path) < before:
                 _delete(path, path.as_posix(), erased)
     return erased
+
+
+def _modified(path: Path) -> dt.date:
+    return dt.date.fromtimestamp(path.stat().st_mtime)
 
 
 def _anew(root: Path) -> None:
@@ -464,12 +470,27 @@ def _clean_outputs(folder: Path, known: set[str], erased: Erased) -> None:
         suffix, shown = path.suffix.lower(), path.as_posix()
         if suffix == ".parquet":
             _clean_parquet(path, known, shown, erased)
+        elif path.name == exports.FILE:
+            _clean_log(path, erased, lambda log: exports.forget(log, known))
+            if _holds(path, known):  # in what somebody wrote: who exported, and for what
+                erased.unsure.append(shown)
         elif suffix == ".csv" and _holds(path, known):
             _rewrite_sheet(path, shown, lambda record: not _mentions(record, known), erased)
         elif suffix == ".xlsx":
             _rewrite_book(path, shown, lambda record: not _mentions(record, known), erased)
         elif suffix in _TEXTS and _holds(path, known):
             _delete(path, shown, erased)
+
+
+def _clean_log(path: Path, erased: Erased, clean: Callable[[Path], int]) -> None:
+    """Take hashes out of the log of exports; one that cannot be read is told."""
+    try:
+        count = clean(path)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        erased.unsure.append(path.as_posix())
+        return
+    if count:
+        erased.rewritten[path.as_posix()] = count
 
 
 def _clean_parquet(path: Path, known: set[str], shown: str, erased: Erased) -> None:

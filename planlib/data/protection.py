@@ -11,7 +11,7 @@ from planlib.data.schema import LINEAGE, TABLES, Column, Table
 from planlib.data.suppress import MINIMUM
 
 PAGES = {"en": "data-protection.md", "zh": "data-protection.zh.md"}
-_PLACES = ("raw", "tidy", "salt", "outputs")
+_PLACES = ("raw", "tidy", "salt", "outputs", "log")
 
 
 def page(locale: str) -> str:
@@ -23,7 +23,7 @@ def page(locale: str) -> str:
     lines += ["", f"## {w.text('data.protection.rules')}", ""]
     lines += [f"- {w.text('data.protection.rule_forget')}", f"- {w.text('data.protection.rule_purge')}"]
     lines += [f"- {w.text('data.protection.rule_small', minimum=MINIMUM)}"]
-    lines += [f"- {w.text('data.protection.rule_consent')}"]
+    lines += [f"- {w.text('data.protection.rule_consent')}", f"- {w.text('data.protection.rule_export')}"]
     lines += ["", f"## {w.text('data.protection.fields')}", ""]
     for table in TABLES.values():
         if table.personal:

@@ -52,10 +52,10 @@ def list_bytes(contacts: Sequence[Contact], notes: Sequence[str], w: Words) -> b
     """
     rows = tuple(
         Row(
-            one.customer,
+            _visible(one.customer),
             {
-                "shown": one.shown,
-                "tags": w.text("listing.comma").join(one.tags),
+                "shown": _visible(one.shown),
+                "tags": _visible(w.text("listing.comma").join(one.tags)),
                 "reason": one.reason,
                 "action": one.action,
                 "due": one.due.isoformat() if one.due else None,
@@ -67,7 +67,12 @@ def list_bytes(contacts: Sequence[Contact], notes: Sequence[str], w: Words) -> b
     )
     heads = [w.text(f"listing.column.{column.key}") for column in _COLUMNS]
     sheet = (w.text("listing.sheet.contacts"), Sheet("contacts", _COLUMNS, rows), heads)
-    return workbook_bytes((w.text("listing.sheet.notes"), notes), [sheet], None)
+    return workbook_bytes((w.text("listing.sheet.notes"), [_visible(line) for line in notes]), [sheet], None)
+
+
+def _visible(text: str) -> str:
+    """Return a text without what a cell cannot hold or nobody can see; joined emoji stay whole."""
+    return "".join(c if c.isprintable() or c == "\u200d" else " " for c in text)
 
 
 def safe_cell(text: str) -> str:

@@ -35,7 +35,7 @@ def load_data(root: Path, w: Words, write: Write) -> int:
     """Load what is new; return 1 when files had to be set aside, else 0."""
     from planlib.data.load import load
 
-    with _alone(root, w, write):
+    with alone(root, w, write):
         report = load(root)
     for line in load_lines(report, w, store.raw_dir(root)):
         write(line)
@@ -69,7 +69,7 @@ def forget_person(root: Path, outputs: Path, person: str, w: Words, write: Write
     """Remove a person from raw files, tables, outputs and caches."""
     from planlib.data.erase import forget
 
-    with _alone(root, w, write):
+    with alone(root, w, write):
         erased = forget(root, person, outputs=outputs)
     _say_erased(erased, w, write)
 
@@ -78,14 +78,18 @@ def purge_before(root: Path, outputs: Path, day: dt.date, w: Words, write: Write
     """Remove personal data of the time before a day from raw files, tables, outputs and caches."""
     from planlib.data.erase import purge
 
-    with _alone(root, w, write):
+    with alone(root, w, write):
         erased = purge(root, day, outputs=outputs)
     _say_erased(erased, w, write)
 
 
 @contextlib.contextmanager
-def _alone(root: Path, w: Words, write: Write) -> Iterator[None]:
-    """Hold the data folder's lock; wait for another holder and say so."""
+def alone(root: Path, w: Words, write: Write) -> Iterator[None]:
+    """Hold the data folder's lock; wait for another holder and say so.
+
+    Raises:
+        InputError: there is no folder of raw files.
+    """
     from planlib.data.load import raw_folder
 
     raw_folder(root)
