@@ -18,6 +18,7 @@ import numpy as np
 
 from planlib.core.guards import Guard
 from planlib.customers.lifetime import BgNbd, Customers, ParetoNbd, distinct_pairs
+from planlib.customers.segments import percentiles
 from planlib.customers.spend import GammaGamma
 
 WEEKS_A_MONTH = 365.25 / 12 / 7
@@ -245,7 +246,7 @@ def newcomer_value(life: BgNbd | ParetoNbd, spend: GammaGamma, terms: Terms) -> 
     return float(terms.margin * spend.population_mean * (1 + life.expected_new(terms.horizons) @ _steps(terms)))
 
 
-def referral_value(referred: object, T: object, newcomer_cny: float, terms: Terms) -> np.ndarray:
+def referred_margin(referred: object, T: object, newcomer_cny: float, terms: Terms) -> np.ndarray:
     """Return (N,) the margin expected of customers that each customer will bring, CNY.
 
     A customer's rate of bringing others is the one seen, shrunk towards that of all (gamma-Poisson, moments): who
@@ -257,7 +258,7 @@ def referral_value(referred: object, T: object, newcomer_cny: float, terms: Term
         newcomer_cny: discounted margin of a new customer, as newcomer_value tells it.
         terms: horizon and discount; the margin is in `newcomer_cny` already.
 
-    >>> referral_value([0, 0, 4, 0], [10.0, 10.0, 10.0, 10.0], 100.0, Terms(1, 10.0, 0.5, 0.0)).round(1).tolist()
+    >>> referred_margin([0, 0, 4, 0], [10.0, 10.0, 10.0, 10.0], 100.0, Terms(1, 10.0, 0.5, 0.0)).round(1).tolist()
     [33.3, 33.3, 300.0, 33.3]
     """
     guard = Guard()
@@ -380,18 +381,6 @@ def five_dimensions(
     gain = _gain((five_told - rank) ** 2, (classic_told - rank) ** 2, coverage)
     correlations = (_correlation(percentiles(told), rank) for told in (five_told, classic_told))
     return FiveScore(place, weights, place @ weights, len(place), *correlations, *gain, None)
-
-
-def percentiles(values: object) -> np.ndarray:
-    """Return (N,) places from 0 to 100; equal values share the middle of theirs.
-
-    >>> percentiles([5.0, 1.0, 1.0, 9.0]).tolist()
-    [62.5, 25.0, 25.0, 87.5]
-    """
-    array = np.asarray(values, dtype=float)
-    ordered = np.sort(array)
-    below, upto = (np.searchsorted(ordered, array, side=side) for side in ("left", "right"))
-    return 50.0 * (below + upto) / max(len(array), 1)
 
 
 def _steps(terms: Terms) -> np.ndarray:

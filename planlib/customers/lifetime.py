@@ -260,6 +260,21 @@ def fit_bgnbd(x: object, t_x: object, T: object, *, count: object | None = None)
     )
 
 
+def bgnbd_loglik(params: object, x: object, t_x: object, T: object, *, count: object | None = None) -> float:
+    """Return the log likelihood of given parameters (r, alpha, a, b), to compare fits.
+
+    Args:
+        params: r, alpha, a, b, each above 0.
+        x, t_x, T, count: as of fit_bgnbd.
+    """
+    guard = Guard()
+    point = guard.numbers("params", params, above=0.0, ndim=(1,))
+    if point.shape != (4,):
+        guard.add("shape", "params", f"shape {point.shape}", expected="(4,): r, alpha, a, b")
+    guard.done()
+    return _bg_likelihood(Customers.of(x, t_x, T, count))(point)[0]
+
+
 def fit_pareto_nbd(x: object, t_x: object, T: object, *, count: object | None = None) -> ParetoNbd:
     """Fit Pareto/NBD by maximum likelihood, with analytic gradient and Hessian.
 

@@ -12,7 +12,15 @@ from scipy.special import betaln, gammaln, hyp2f1
 
 from planlib.core.errors import InputError
 from planlib.customers import lifetime
-from planlib.customers.lifetime import BgNbd, Customers, ParetoNbd, beta_rule, fit_bgnbd, fit_pareto_nbd
+from planlib.customers.lifetime import (
+    BgNbd,
+    Customers,
+    ParetoNbd,
+    beta_rule,
+    bgnbd_loglik,
+    fit_bgnbd,
+    fit_pareto_nbd,
+)
 from planlib.customers.likelihood import LOOSE, maximise
 from tests.customers.simulated import bgnbd_customers, pareto_customers
 
@@ -86,6 +94,17 @@ def test_cdnow_has_the_published_parameters():
     other = fit_pareto_nbd(*cdnow("cdnow_customers_summary.csv", "frequency", "recency", "T"))
     assert_allclose([other.r, other.alpha, other.s, other.beta], [0.553, 10.578, 0.606, 11.669], rtol=1e-3)
     assert other.loglik == pytest.approx(-9595.0, abs=0.05)
+
+
+def test_no_neighbour_is_likelier_than_the_fit():
+    x, last, age, _ = bgnbd_customers(900, 0.6, 8.0, 0.7, 2.5, 60.0, np.random.default_rng(9))
+    found = fit_bgnbd(x, last, age)
+    best = np.array([found.r, found.alpha, found.a, found.b])
+    assert bgnbd_loglik(best, x, last, age) == pytest.approx(found.loglik, rel=1e-12)
+    for factor in np.exp(np.random.default_rng(1).normal(0, 0.02, (50, 4))):
+        assert bgnbd_loglik(best * factor, x, last, age) < found.loglik
+    with pytest.raises(InputError):
+        bgnbd_loglik([0.5, 8.0, 0.0, 1.0], x, last, age)
 
 
 def test_cdnow_holdout():
