@@ -257,7 +257,7 @@ def test_what_is_off_is_put_right():
         found = validate(calibrator.apply(worse), z, rank=worse)
         assert found.slope == pytest.approx(1, abs=0.08) and found.mean_agrees() is not False
     assert (np.diff(isotonic.apply(np.linspace(0, 1, 500))) >= 0).all()
-    assert 0 < isotonic.levels[0] and isotonic.levels[-1] < 1
+    assert isotonic.levels[0] > 0 and isotonic.levels[-1] < 1
 
 
 def test_which_calibration_is_chosen():

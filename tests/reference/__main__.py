@@ -4,10 +4,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.reference import budget, experiments, planning, segments, value
+from tests.reference import budget, churn, experiments, planning, segments, value
 from tests.reference.compare import run_file
 
-JUDGES = budget.JUDGES | experiments.JUDGES | planning.JUDGES | segments.JUDGES | value.JUDGES
+JUDGES = budget.JUDGES | churn.JUDGES | experiments.JUDGES | planning.JUDGES | segments.JUDGES | value.JUDGES
 
 
 def main(paths: list[str]) -> int:
