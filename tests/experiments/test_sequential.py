@@ -1,5 +1,7 @@
 """Looks: published constants, the multivariate normal, Monte Carlo; confidence sequences that hold at every look."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -11,6 +13,12 @@ from planlib.experiments import sequential as room
 from tests.experiments.shared_cases import judge, shared_cases
 
 Z95 = 1.959963984540054
+DESIGNS = {  # every design of boundaries: looks at shares of the information, sides -> Boundaries
+    **{f"classical {name}": partial(lambda d, t, s: room.classical_boundaries(t, d, sides=s), name)
+       for name in room.CLASSICAL},
+    **{f"spending {name}": partial(lambda d, t, s: room.spending_boundaries(t, d, exponent=2.0, sides=s), name)
+       for name in room.SPENDING},
+}  # fmt: skip
 
 
 def stays_inside(z, times, drift=0.0):
@@ -136,9 +144,27 @@ def test_peeking_inflates_and_boundaries_hold_the_level():
 
 
 @pytest.mark.parametrize("sides", [1, 2])
-def test_the_enlarged_test_has_its_power(sides):
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_design_keeps_its_level_and_its_repeated_intervals_cover_at_all_looks(design, sides):
+    """Looks at a quarter, 60 % and the end; an effect of 1.3 standard errors at the end."""
+    n_sims, times, drift = 20_000, np.array([0.25, 0.6, 1.0]), 1.3
+    bounds = DESIGNS[design](times, sides)
+    z = walks(np.random.default_rng(12), n_sims, times)
+    crossed = (z if sides == 1 else np.abs(z)) >= bounds.z
+    assert close_to(crossed.any(axis=1).mean(), 0.05, n_sims)
+    z, se = walks(np.random.default_rng(13), n_sims, times, drift), 1 / np.sqrt(times)
+    held = np.ones(n_sims, dtype=bool)
+    for k in range(3):
+        band = room.repeated_interval(bounds, k + 1, 0.0, se[k])
+        held &= (z[:, k] * se[k] + band.low <= drift) & (drift <= z[:, k] * se[k] + band.high)
+    assert close_to(held.mean(), 0.95, n_sims)
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_enlarged_test_has_its_power(design, sides):
     n_sims, times = 20_000, np.array([0.3, 0.6, 1.0])
-    bounds = room.spending_boundaries(times, "pocock", sides=sides)
+    bounds = DESIGNS[design](times, sides)
     drift = (stats.norm.isf(0.05 / sides) + stats.norm.ppf(0.8)) * room.inflation(bounds) ** 0.5
     z = walks(np.random.default_rng(11), n_sims, times, drift)
     over = z >= bounds.z
@@ -182,9 +208,10 @@ def test_limits_by_the_bivariate_normal():
 
 
 @pytest.mark.parametrize("drift", [0.0, 2.5])
-def test_the_adjusted_interval_covers(drift):
+@pytest.mark.parametrize("spending", room.SPENDING)
+def test_the_adjusted_interval_covers(spending, drift):
     n_sims, times = 20_000, np.array([0.25, 0.5, 0.75, 1.0])
-    bounds = room.spending_boundaries(times, "pocock")
+    bounds = room.spending_boundaries(times, spending, exponent=2.0)
     z = walks(np.random.default_rng(5), n_sims, times, drift)
     over = np.abs(z) >= bounds.z
     look = np.where(over.any(axis=1), over.argmax(axis=1), 3)
@@ -194,7 +221,7 @@ def test_the_adjusted_interval_covers(drift):
         mine, root = look == k, times[k] ** 0.5
         ends = bounds.z[k] if k < 3 else 0.0
         for sign in (-1, 1):
-            grid = sign * np.linspace(ends, 7.0, 8)
+            grid = sign * np.linspace(ends, max(7.0, ends + 2), 8)
             told = [room.stopped(bounds, k + 1, value, 1.0) for value in grid]
             here = mine & (np.sign(at) == sign)
             order = np.argsort(grid)
@@ -206,7 +233,7 @@ def test_the_adjusted_interval_covers(drift):
             above[here] = middle > drift
     assert close_to(covered.mean(), 0.95, n_sims)
     assert close_to(above.mean(), 0.5, n_sims)
-    if drift == 0.0:  # a plain interval read where the boundary was crossed
+    if drift == 0.0 and spending == "pocock":  # a plain interval read where the boundary was crossed
         assert (np.abs(at) < Z95).mean() < 0.935
 
 
@@ -296,6 +323,29 @@ def test_confidence_sequences_cover_at_all_looks(n_sims, arm):
     for name in ("sequence", "msprt"):
         assert 0.002 < missed[name] / n_sims < 0.05 + room_for_chance, name
     assert missed["naive"] / n_sims > 0.15
+
+
+@pytest.mark.parametrize("method", ["sequence", "msprt"])
+def test_sequences_have_the_power_of_their_looks(method):
+    """At one look that of a normal effect beyond the half-width; looks add to it."""
+    n_sims, effect, sd = 20_000, 0.1, 1.0
+    looks = np.array([500, 1_000, 2_000, 8_000])  # people in both arms
+    se = 2 * sd / np.sqrt(looks)
+    steps = np.diff(looks, prepend=0)
+    drawn = np.random.default_rng(14).standard_normal((n_sims, 4)) * np.sqrt(steps)
+    estimate = effect + 2 * sd * drawn.cumsum(axis=1) / looks
+    if method == "sequence":
+        found = room.confidence_sequence(estimate, np.broadcast_to(se, estimate.shape), looks + 0 * estimate,
+                                         tuning_n=2_000)  # fmt: skip
+    else:
+        found = room.msprt(estimate, np.broadcast_to(se**2, estimate.shape), tau=0.1)
+    half = (found.high - found.low)[0] / 2
+    expected = stats.norm.sf((half - effect) / se) + stats.norm.cdf((-half - effect) / se)
+    rejected = found.p_value < 0.05
+    for k in range(4):
+        assert close_to(rejected[:, k].mean(), expected[k], n_sims)
+    so_far = (found.p_so_far < 0.05).mean(axis=0)
+    assert (so_far >= rejected.mean(axis=0)).all() and (np.diff(so_far) > 0).all() and so_far[-1] > 0.9
 
 
 # bad input

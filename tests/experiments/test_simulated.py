@@ -8,9 +8,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from planlib.core.aggregates import Aggregates
+from planlib.core.bayes import Beta, Normal
 from planlib.experiments import proportions
+from planlib.experiments.bayesian import best_share, compare_values, normal_effect
 from planlib.experiments.cuped import cuped, cuped_lift, cuped_ratio
 from planlib.experiments.means import (
     LIFTS,
@@ -22,7 +25,9 @@ from planlib.experiments.means import (
     poststratify,
     ratio,
 )
-from planlib.experiments.noninferiority import non_inferiority, tost
+from planlib.experiments.noninferiority import TESTS as NI_TESTS
+from planlib.experiments.noninferiority import non_inferiority, non_inferiority_proportions, tost
+from planlib.experiments.portfolio import add_up
 from planlib.experiments.power import power_means, power_proportions
 from planlib.experiments.ranks import mann_whitney, order_statistics, quantile_difference, winsorise
 
@@ -182,7 +187,8 @@ def test_ratio(reps):
         bent = np.clip(rate + rng.normal(0, 0.05, (reps, 400)), 0, 1)  # people differ
         arms.append(ratio(moments(rng.binomial(sessions.astype(int), bent).astype(float), sessions), "y", "d"))
     near(covered(difference_limits(*arms), 0.04), 0.95, reps, 0.003)
-    near(covered(lift_limits(*arms), 0.2), 0.95, reps, 0.003)
+    for method in LIFTS:
+        near(covered(lift_limits(*arms, method=method), 0.2), 0.95, reps, 0.004)
 
 
 @pytest.mark.parametrize("reps", ONE_BY_ONE)
@@ -248,6 +254,24 @@ def test_cuped(kind, reps):
         assert np.mean(ours) < 0.75 * np.mean(plain)
 
 
+@pytest.mark.parametrize("reps", AT_ONCE)
+def test_cuped_has_the_power_that_was_planned(reps):
+    """A covariate of correlation 0.8 makes 60 people worth 60 / (1 - 0.64); without effect 5 % reject."""
+    rng, n, rho, effect = np.random.default_rng(33), 60, 0.8, 0.3
+    before, noise = rng.normal(0, 1, (2, 2, reps, n))
+    after = rho * before + math.sqrt(1 - rho**2) * noise
+    centred = [before[a] - before.mean(axis=(0, 2))[:, None] for a in (0, 1)]
+    theta = sum((x * (y - after.mean(axis=(0, 2))[:, None])).sum(1) for x, y in zip(centred, after, strict=True))
+    theta /= sum(np.square(x).sum(1) for x in centred)
+    left = [after[a] - theta[:, None] * centred[a] for a in (0, 1)]
+    one = cuped(*(Aggregates.from_arrays({"y": after[a][0], "x": before[a][0]}) for a in (0, 1)), "y", "x")
+    assert float(one.treatment.value) == pytest.approx(left[1][0].mean(), abs=1e-9)
+    control = mean(moments(left[0]), "y")
+    for shift, rate in ((effect, power_means(effect, n, sd=math.sqrt(1 - rho**2))), (0.0, 0.05)):
+        low, high = difference_limits(control, mean(moments(left[1] + shift), "y"))
+        near(((low > 0) | (high < 0)).mean(), rate, reps, 0.004)  # the slope is estimated on the same people
+
+
 # ranks
 
 
@@ -311,3 +335,82 @@ def test_margins_of_means(reps):
         equal += bool(tost(plain.estimate, plain.se, 0.4, df=plain.df).detail["passed"])
     near(passed / reps, 0.025, reps)
     near(equal / reps, 0.05, reps)
+
+
+@pytest.mark.parametrize("reps", ONE_BY_ONE)
+def test_a_relative_margin_keeps_its_level(reps):
+    """The control's mean stands for its true value: 4 % of 5.0 are 0.2."""
+    rng, passed = np.random.default_rng(34), 0
+    for _ in range(reps):
+        arms = [mean(Aggregates.from_arrays({"y": rng.normal(centre, 1, 200)}), "y") for centre in (5.0, 4.8)]
+        passed += bool(non_inferiority(*arms, margin_rel=0.04).detail["passed"])
+    near(passed / reps, 0.025, reps, 0.002)
+
+
+@pytest.mark.parametrize("reps", AT_ONCE)
+@pytest.mark.parametrize("test", NI_TESTS)
+@pytest.mark.parametrize("higher", [True, False])
+def test_margins_of_shares(test, higher, reps):
+    """A loss of just the margin passes in 2.5 % of tests, and its interval of 95 % holds the loss."""
+    truth = -0.05 if higher else 0.05
+    drawn = counts(reps, 400, 0.3, 400, 0.3 + truth, seed=35)
+    low, high = proportions.difference_limits(*drawn, method="mee" if test == "score" else "wald")
+    near(((low <= truth) & (truth <= high)).mean(), 0.95, reps, WHOLE)
+    passed = (low > truth) if higher else (high < truth)
+    near(passed.mean(), 0.025, reps, WHOLE)
+    for k in range(12):  # of which each is what the function says
+        got = non_inferiority_proportions(
+            drawn[0][k], 400, drawn[2][k], 400, margin_abs=0.05, test=test, higher_is_better=higher
+        )
+        assert bool(got.detail["passed"]) == passed[k] and got.interval.low == pytest.approx(low[k])
+
+
+@pytest.mark.parametrize("reps", AT_ONCE)
+def test_equivalence_has_its_power(reps):
+    """No difference, margin of 3.2 standard errors: both one-sided tests pass in 2 Phi(3.2 - 1.645) - 1 of tests."""
+    shown = [tost(d, 1.0, 3.2).detail["passed"] for d in np.random.default_rng(36).normal(0, 1, reps // 4)]
+    near(np.mean(shown), 2 * float(ndtr(3.2 - 1.6448536)) - 1, reps // 4)
+
+
+# beliefs
+
+
+@pytest.mark.parametrize("reps", ONE_BY_ONE)
+@pytest.mark.parametrize("relative", [False, True])
+def test_credible_intervals_hold_what_the_prior_draws(relative, reps):
+    """Relative effects drawn from the prior, control mean 10: by values, and by the effect alone."""
+    rng, of_values, of_effect, won, said = np.random.default_rng(37), 0, 0, 0, 0.0
+    for drawn in rng.normal(0.01, 0.03, reps):
+        control, treatment = rng.normal(10, 0.2), rng.normal(10 * (1 + drawn), 0.2)
+        found = compare_values(
+            control, 0.04, treatment, 0.04, relative=relative, prior_sd_rel=0.03, prior_mean_rel=0.01, level=0.8
+        )
+        truth = drawn if relative else 10 * drawn
+        of_values += found.interval.low <= truth <= found.interval.high
+        found = normal_effect(rng.normal(drawn, 0.02), 0.02, prior=Normal(0.01, 0.03**2), level=0.8)
+        of_effect += found.interval.low <= drawn <= found.interval.high
+        won, said = won + (drawn > 0), said + found.chance_to_win
+    near(of_values / reps, 0.8, reps, 0.01)  # the prior stands around the measured control
+    near(of_effect / reps, 0.8, reps)
+    near(said / reps, won / reps, reps)
+
+
+@pytest.mark.parametrize("reps", ONE_BY_ONE)
+def test_the_chance_to_be_best_comes_true(reps):
+    """Three shares drawn from the prior: the arm that looks best is best as often as is said of it."""
+    rng, best, said = np.random.default_rng(38), 0, 0.0
+    for shares in rng.beta(20, 180, (reps, 3)):
+        found = best_share(rng.binomial(400, shares), [400] * 3, prior=Beta(20, 180))
+        best += int(np.argmax(found.chance)) == int(np.argmax(shares))
+        said += float(np.max(found.chance))
+    near(best / reps, said / reps, reps)
+
+
+@pytest.mark.parametrize("reps", AT_ONCE)
+def test_sums_of_a_portfolio_hold_the_sum(reps):
+    """Three effects drawn from what is believed of each; CNY of each exposed."""
+    mean_, sd, base = np.array([0.02, -0.01, 0.005]), np.array([0.01, 0.02, 0.004]), np.array([1e6, 4e5, 3e6])
+    found = add_up(mean_, sd, base)
+    drawn = np.random.default_rng(39).normal(mean_, sd, (reps, 3)) @ base
+    near(((found.interval.low <= drawn) & (drawn <= found.interval.high)).mean(), 0.95, reps)
+    near((drawn > 0).mean(), found.chance_above_zero, reps)
