@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from planlib.plan.customer_inputs import CustomerTerms
 
 FEN = 100.0
+QUARTER = dt.timedelta(days=90)
+AXES = clv.AXES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,6 +178,11 @@ def segment(now: Customers, before: Customers | None, given: Mapping[str, float]
         shift = segments.population_stability(old.counts, found.counts)
     proposed = tuple(name for name in names if name not in given)
     return Segmentation(cuts, proposed, found, segments.profile(found.segment, *_rfms(now)), moved, shift)
+
+
+def stability(listed: Customers, rng: np.random.Generator) -> segments.Stability:
+    """Return how many listed customers keep their segment when cuts are proposed again from a resample."""
+    return segments.stability(*_rfms(listed), rng=rng, resamples=50)
 
 
 def _rfms(customers: Customers) -> tuple[np.ndarray, ...]:
