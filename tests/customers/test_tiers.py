@@ -253,6 +253,13 @@ def test_jump_covers_the_planted_effect():
     assert crowded < 0.05 + 4 * (0.05 * 0.95 / sims) ** 0.5
 
 
+def test_crowding_by_hand():
+    """One customer at each whole score below the cut, two above: within 5 on each side, 5 against 10."""
+    score = np.concatenate([np.arange(-20, 0), np.repeat(np.arange(20), 2)])
+    found = room.jump_at_cut(score, np.zeros(60), cut=0, bandwidth=15)
+    assert_allclose(found.crowding_p_value, 2 * (3003 + 1365 + 455 + 105 + 15 + 1) / 2**15)
+
+
 def test_customers_who_push_themselves_over_the_cut_are_seen():
     rng = np.random.default_rng(2)
     score, outcome = cohort(rng, 4_000)
