@@ -530,7 +530,7 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     if found.ess >= LEAST_ESS:
         return Again(last, "weights", found.ess, found.weights, asked.metrics, surprise)
     few = min(asked.world.paths, 2 * FEW)
-    rng = stream(asked.world.seed, "outlook.again")
+    rng = stream(asked.world.seed, "joint again")
     latent = outlooking.Latent(asked.world)
 
     def model(scores: np.ndarray) -> np.ndarray:

@@ -24,7 +24,9 @@ from planlib.experiments.planning import WEEKS_A_MONTH
 from planlib.funnel.forecast import judge
 from planlib.funnel.model import Drivers, taken_for_granted
 from planlib.funnel.retention import fit_curve
+from planlib.milestones.calendar import plan_month
 from planlib.milestones.simulation import finishes
+from planlib.milestones.workdays import WorkCalendar
 from planlib.outlook.joint import Bought, Buying, Delay, Joint, Lift, simulate
 from planlib.plan import inputs, uncertain
 from planlib.plan.budget_inputs import HOME, budget_inputs
@@ -336,9 +338,9 @@ def _loss_of(plan: Plan, place: str, metrics: Collection[str]) -> float | None:
 
 def _strike(risk: Risk, paths: int, own: Callable[[str], np.random.Generator]) -> np.ndarray:
     """Return (D,) what a risk adds: an even draw of its range where it strikes, else 0."""
-    struck = own(f"outlook.risk.{risk.id}.strikes").random(paths) < risk.probability
+    struck = own(f"joint risk {risk.id} strikes").random(paths) < risk.probability
     low, high = risk.effect
-    return np.where(struck, low + (high - low) * own(f"outlook.risk.{risk.id}.size").random(paths), 0.0)
+    return np.where(struck, low + (high - low) * own(f"joint risk {risk.id} size").random(paths), 0.0)
 
 
 def _costs(plan: Plan, paths: int, own: Callable[[str], np.random.Generator]) -> dict[str, Any]:
@@ -409,8 +411,8 @@ def lifts_of(
         if planned is None or planned.weeks is None:
             left.append(test.id)
             continue
-        true = test.effect_sd * own(f"outlook.test.{test.id}.effect").standard_normal(paths)
-        seen = true + planned.se * own(f"outlook.test.{test.id}.error").standard_normal(paths)
+        true = test.effect_sd * own(f"joint test {test.id} effect").standard_normal(paths)
+        seen = true + planned.se * own(f"joint test {test.id} error").standard_normal(paths)
         effect = np.maximum(np.where(seen > 0, true, 0.0) * test.gmv_share, -1.0)
         begins = test.start_month - 1 + planned.weeks / WEEKS_A_MONTH
         found.append(Lift(test.id, _TESTED.get(test.metric, "aov_cny"), effect, begins))
@@ -425,6 +427,39 @@ def typed_levels(plan: Plan) -> dict[str, float]:
     if asked - set(left) and len(points) > 1:
         left = inputs.retention_levels(fit_curve(points, plan.users.retention.curve).at)
     return left | {metric: rate for rate, metric in inputs.lifecycle_rates(plan).values()}
+
+
+def known_months(plan: Plan, tables: Any, as_of: dt.date) -> dict[str, dict[int, float]]:
+    """Return {metric: {plan month: level}} of the plan's months that the data hold whole: people who joined, and GMV.
+
+    Args:
+        plan: whose months.
+        tables: the tidy tables, `planlib.data.engine.Engine`.
+        as_of: last day that counts.
+    """
+    from planlib.data.baseline import Windows, by_day, period
+
+    first = plan_month(plan.start, 1, WorkCalendar()).first
+    days = period(tables, as_of=as_of) if as_of >= first else None
+    if days is None:
+        return {}
+    windows = Windows(days[1], days[0])
+    parameters = windows.parameters()
+    for name in ("people", "sold"):
+        tables.keep(name, parameters)
+    found: dict[str, dict[int, float]] = {}
+    for metric, text, day, value, unit in (
+        ("new_users_monthly", "joiners", "joined_on", "people", 1.0), ("gmv", "sales_daily", "day", "fen", 100.0),
+    ):  # fmt: skip
+        counts = by_day(tables.query(text, parameters).rows(), day, value, windows.first, windows.as_of)
+        if not any(counts):
+            continue
+        for month in range(1, plan.months + 1):
+            span = plan_month(plan.start, month, WorkCalendar())
+            if windows.first <= span.first and span.last <= windows.as_of:
+                place = slice((span.first - windows.first).days, (span.last - windows.first).days + 1)
+                found.setdefault(metric, {})[month] = float(sum(counts[place])) / unit
+    return found
 
 
 def on_plan(found: World) -> Joint:
