@@ -47,7 +47,7 @@ LINE_UNITS = {
 }  # fmt: skip
 ASKS_UNITS = {"case": "bilingual", "rate": "ratio", "goal": "ratio", "success": "ratio", "recall": "ratio"}
 CYCLE_UNITS = {
-    "item": "text", "median": "days", "low": "days", "high": "days", "gaps": "count", "people": "users",
+    "item": "bilingual", "median": "days", "low": "days", "high": "days", "gaps": "count", "people": "users",
     "within_90": "ratio", "within_180": "ratio", "why": "words:value.no_cycle",
 }  # fmt: skip
 GOAL_UNITS = {
@@ -275,6 +275,13 @@ def scored(book: Any, name: str, one: Any, chosen: Any, days: int) -> Text:
     return book.text(f"value.say.{kind}", **values)
 
 
+def _title(title: str) -> dict[str, str]:
+    """Return a title as shops write it, in both languages the same; of any purchase in words."""
+    from planlib.core.words import LOCALES, words
+
+    return {locale: title or words(locale).text("value.any_item") for locale in LOCALES}
+
+
 def cycle_rows(cycles: Any) -> list[Row]:
     """Return a row a class of goods, the shortest cycle first, any purchase last."""
     rows = []
@@ -284,13 +291,13 @@ def cycle_rows(cycles: Any) -> list[Row]:
         rates = [told(rate.value) for rate in cycles.rates[name]]
         rows.append(
             {
-                "item": cycles.names.get(name, ""), "median": cycle.median_days if fitted else np.nan,
+                **both("item", _title(cycles.names.get(name, name))), "median": cycle.median_days if fitted else np.nan,
                 "low": told(band and band.low), "high": told(band and band.high), "gaps": float(cycle.closed),
                 "people": float(cycle.people), "within_90": rates[0], "within_180": rates[1],
                 "why": "told" if fitted else getattr(cycle, "reason", "longer"), "any": name == "",
             }
         )  # fmt: skip
-    return sorted(rows, key=lambda row: (row["any"], np.isnan(row["median"]), row["median"], row["item"]))
+    return sorted(rows, key=lambda row: (row["any"], np.isnan(row["median"]), row["median"], row["item_zh"]))
 
 
 LONGEST_CYCLE_DAYS = 365.0  # a longer median says that half never come back in time
@@ -304,7 +311,7 @@ def cycles(book: Any, rows: Sequence[Row], due: int) -> Text:
         return book.text("value.say.cycles_none")
     band = (first["low"], first["high"], 0.95) if np.isfinite(first["low"]) else None
     book.metric("shortest_cycle", first["median"], "days", method="shared_frailty", interval=band, n=int(first["gaps"]))
-    item = {"bilingual": dict.fromkeys(("zh", "en"), first["item"])}
+    item = {"bilingual": {locale: first[f"item_{locale}"] for locale in ("zh", "en")}}
     columns = ("item", "median", "low", "high", "gaps", "within_90", "within_180", "why")
     _page(book, "customer_cycles", "cycles", table=("cycles", columns), strong="median", days="shortest_cycle",
           due="reminders_due")  # fmt: skip
@@ -359,7 +366,8 @@ def pushes(book: Any, found: Any, limit: float | None) -> Text:
     kind = "pushes_over" if limit > bearable else "pushes_within"
     columns = ("pushes", "people", "exits", "rate", "low", "high")
     values["limit"] = "push_limit"
-    _page(book, "customer_pushes", kind, like="pushes", table=("doses", columns), strong="rate", **values)
+    shown = ("doses", columns)
+    _page(book, "customer_pushes", kind, like="pushes", chart="pushes", table=shown, strong="rate", **values)
     return book.text(f"value.say.{kind}", **values)
 
 

@@ -15,6 +15,7 @@ from planlib.core.words import Words
 from planlib.report.charts import base as b
 
 BESIDE = 420.0  # width of a chart beside a table
+NARROW = 300.0  # beside a table with sentences
 LETTERS = "ABCDEFGHI"
 
 
@@ -23,8 +24,8 @@ class SegmentsData:
     """Classes of customers, those worth most a head first.
 
     Attributes:
-        share: (S,) of the customers.
-        per_head_cny: (S,) money of a customer.
+        share: (S,) of those who have ordered.
+        per_head_cny: (S,) money of one of them.
         money_share: (S,) of all money; None where that makes no sense.
         warned: (S,) drawn in the colour of loss: worth a rescue.
     """
@@ -114,28 +115,29 @@ class WarningData:
 
 @b.styled
 def segments(data: SegmentsData, words: Words) -> Figure:
-    """Draw each class as wide as its customers and as high as the money of one of them."""
-    figure = b.canvas(BESIDE, b.BODY)
-    ax = b.panel(figure, 34, 40, BESIDE - 34, b.BODY - 40 - 40, xlim=(0, 1))
-    b.write(figure, 0, 8, words.text("value.charts.segments"), size=10, weight="Bold", colour=b.INK)
-    b.value_axis(ax, max(float(np.max(data.per_head_cny)), 1.0), "CNY", words, head="")
-    left, top = 0.0, max(float(np.max(data.per_head_cny)), 1.0)
+    """Draw each class as wide as its buyers and as high as the money of one of them."""
+    figure = b.canvas(NARROW, b.BODY)
+    wide, tall = NARROW - 38, b.BODY - 76
+    ax = b.panel(figure, 34, 36, wide, tall, xlim=(0, 1))
+    b.write(figure, 0, 6, words.text("value.charts.segments"), size=9.5, weight="Bold", colour=b.INK)
+    highest = max(float(np.max(data.per_head_cny)), 1.0)
+    b.value_axis(ax, highest, "CNY", words, head="", most=5)
+    top, left = ax.get_ylim()[1], 0.0
     for k, (share, height) in enumerate(zip(data.share, data.per_head_cny, strict=True)):
         if share <= 0:
             continue
         colour = b.RED if data.warned[k] else b.BLUES[max(0, 5 - k)]
-        tall = max(float(height), 0.0)
-        ax.add_patch(Rectangle((left, 0), share, tall, fc=colour, ec=b.WHITE, linewidth=1.2, zorder=3))
-        b.write(ax, left + share / 2, tall, LETTERS[k], size=10, weight="Bold", colour=b.INK, ha="center", dy=8)
+        high = max(float(height), 0.0)
+        ax.add_patch(Rectangle((left, 0), share, high, fc=colour, ec=b.WHITE, linewidth=1.2, zorder=3))
+        b.write(ax, left + share / 2, high, LETTERS[k], size=10, weight="Bold", colour=b.INK, ha="center", dy=8)
         part = data.money_share[k]
-        if part is not None and share * (BESIDE - 34) > 30 and tall / top * (b.BODY - 80) > 16:
+        if part is not None and share * wide > 26 and high / top * tall > 16:
             told = words.number(float(part), "ratio", decimals=0)
-            b.write(ax, left + share / 2, tall / 2, told, size=9, colour=b.on_fill(colour), ha="center")
+            b.write(ax, left + share / 2, high / 2, told, size=9, colour=b.on_fill(colour), ha="center")
         left += float(share)
-    for x in (0.0, 0.25, 0.5, 0.75, 1.0):
-        text = f"{x * 100:.0f}" + ("%" if x == 1 else "")
-        _number(ax, x, 0, text)
-    _foot(ax, 0.5, 0, words.text("value.charts.share_of_customers"))
+    for x in (0.0, 0.5, 1.0):
+        _number(ax, x, 0, f"{x * 100:.0f}%")
+    _foot(ax, 0.5, 0, words.text("value.charts.share_of_buyers"))
     return figure
 
 
@@ -243,8 +245,8 @@ def lifetime(data: LifetimeData, words: Words) -> Figure:
         _number(ax, k, 0, text)
     _foot(ax, (len(data.group) - 1) / 2, 0, words.text("value.charts.repeats_before"))
     for k, (name, colour) in enumerate((("actual", b.INK2), ("predicted", b.BLUE))):
-        x = 2.0 + 118 * k
-        b.write(figure, x, 38, words.text(f"value.charts.{name}"), size=9, weight="Medium", colour=colour)
+        x = 240.0 + 76 * k
+        b.write(figure, x, 18, words.text(f"value.charts.{name}"), size=9, weight="Medium", colour=colour)
     left = 560.0
     rows = len(data.names)
     right = b.panel(figure, left, 44, b.LIVE - left - 6, b.BODY - 44 - 42, ylim=(rows - 0.5, -0.5))
@@ -308,17 +310,76 @@ def warning(data: WarningData, words: Words) -> Figure:
         _number(middle, k, 0, str(k))
     b.segment(middle, [0.4, len(data.lift) + 0.6], [1, 1], colour=b.INK3, width=0.8)
     _foot(middle, (len(data.lift) + 1) / 2, 0, words.text("value.charts.tenths"))
-    right = b.panel(figure, 616, top, b.LIVE - 616 - 6, tall, xlim=(0, 1))
-    low, high = float(min(np.min(data.net_cny), 0.0)), float(max(np.max(data.net_cny), 1.0))
+    right = b.panel(figure, 616, top, b.LIVE - 616 - 14, tall)
+    last = min(1.0, max(4 * data.chosen, 0.02))  # beyond, only the loss grows
+    shown = data.contacted <= last
+    contacted = np.append(data.contacted[shown], last)
+    net = np.append(data.net_cny[shown], np.interp(last, data.contacted, data.net_cny))
+    right.set_xlim(0, last)
+    low, high = float(min(net.min(), 0.0)), float(max(net.max(), 1.0))
     b.value_axis(right, high, "CNY", words, lowest=low)
     b.heading(right, words.text("value.charts.net"), dy=26, dx=-34)
-    right.plot(data.contacted, data.net_cny, color=b.BLUE, linewidth=2, zorder=4)
+    right.plot(contacted, net, color=b.BLUE, linewidth=2, zorder=4)
     best = float(np.interp(data.chosen, data.contacted, data.net_cny))
     b.dot(right, data.chosen, best, size=7)
     told = words.text("value.charts.contact", share=words.number(data.chosen, "ratio"))
-    side, dx = ("left", 8) if data.chosen < 0.6 else ("right", -8)
-    b.write(right, data.chosen, best, told, size=9.5, weight="Bold", colour=b.BLUE, ha=side, dx=dx, dy=12, halo=True)
-    for x in (0.0, 0.5, 1.0):
-        _number(right, x, low, words.number(x, "ratio", decimals=0))
-    _foot(right, 0.5, low, words.text("value.charts.contacted"))
+    b.write(right, data.chosen, best, told, size=9.5, weight="Bold", colour=b.BLUE, dx=8, dy=12, halo=True)
+    foot = right.get_ylim()[0]
+    for x in (0.0, last / 2, last):
+        _number(right, x, foot, words.number(x, "ratio"))
+    _foot(right, last / 2, foot, words.text("value.charts.contacted"))
+    return figure
+
+
+@dataclass(frozen=True, slots=True)
+class PushData:
+    """Exits by how often people are pushed.
+
+    Attributes:
+        pushes, rate, low, high: (G,) what was seen: messages a week, monthly rate of leaving, its interval.
+        curve: (C,) messages a week and (C,) rate of the fitted curve.
+        goal: rate that the plan puts up with.
+        bearable, limit: messages a week at that rate, and those that the plan allows; None unstated.
+    """
+
+    pushes: np.ndarray
+    rate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    curve: tuple[np.ndarray, np.ndarray]
+    goal: float
+    bearable: float
+    limit: float | None
+
+
+@b.styled
+def pushes(data: PushData, words: Words) -> Figure:
+    """Draw the rate of leaving over messages a week, the goal, and where the curve meets it."""
+    figure = b.canvas(BESIDE, b.BODY)
+    ax = b.panel(figure, 34, 40, BESIDE - 44, b.BODY - 84)
+    weeks, rate = data.curve
+    ax.set_xlim(0, float(weeks[-1]))
+    b.value_axis(ax, float(max(rate.max(), data.high.max(), data.goal)), "ratio", words, head="")
+    b.heading(ax, words.text("value.charts.leave_in_month"), dy=22, dx=-34)
+    seen = weeks <= float(data.pushes.max())
+    ax.plot(weeks[seen], rate[seen], color=b.BLUE, linewidth=2, zorder=4)
+    ax.plot(weeks[~seen], rate[~seen], color=b.BLUE, linewidth=1.4, linestyle=(0, (3, 2)), zorder=4)
+    for x, y, low, high in zip(data.pushes, data.rate, data.low, data.high, strict=True):
+        b.segment(ax, [x, x], [low, high], colour=b.INK2, width=1.6)
+        b.dot(ax, float(x), float(y), colour=b.INK, size=6)
+    ax.axhline(data.goal, color=b.INK, linewidth=1.0, linestyle=(0, (3, 2)), zorder=2)
+    goal = words.text("value.charts.goal", rate=words.number(data.goal, "ratio"))
+    b.write(ax, float(weeks[-1]), data.goal, goal, size=9, weight="Medium", colour=b.INK, ha="right", dy=-8, halo=True)
+    b.target(ax, data.bearable, data.goal)
+    borne = words.text("value.charts.borne", cap=words.number(data.bearable, "messages_per_user_week"))
+    b.write(ax, data.bearable, data.goal, borne, size=9.5, weight="Bold", colour=b.BLUE, dx=2, dy=14, halo=True)
+    if data.limit is not None and data.limit <= weeks[-1]:
+        high = float(np.interp(data.limit, weeks, rate))
+        b.segment(ax, [data.limit, data.limit], [0, high], colour=b.RED, width=1.2)
+        told = words.text("value.charts.limit", limit=words.number(data.limit, "messages_per_user_week"))
+        b.write(ax, data.limit, high, told, size=9, weight="Medium", colour=b.RED, ha="right", dx=-6, dy=-8, halo=True)
+    for x in b.ticks(0, float(weeks[-1])):
+        if x <= weeks[-1]:
+            _number(ax, float(x), 0, f"{x:g}")
+    _foot(ax, float(weeks[-1]) / 2, 0, words.text("value.charts.messages"))
     return figure
