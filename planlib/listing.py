@@ -21,7 +21,7 @@ from planlib.core import chain
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.filelock import locked
-from planlib.core.words import Words
+from planlib.core.words import Words, words
 from planlib.plan.load import Plan
 from planlib.plan.pushes import Pushes, SendLimit, above_threshold, platform_limit
 
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 NOTEBOOK = "60_customer_value"
 PREFIX = "list_"
 NAMES = ("churn", "purchase", "reminder", "promotion", "radar")
-REASONS = (
-    "high_risk", "silent", "overdue", "fewer_orders", "fewer_acts", "likely_to_buy", "active_without_order", "cart",
-    "due", "near_next_tier", "near_demotion", "first_purchase_open", "repurchases_open", "interactions_open",
-)  # fmt: skip
-ACTIONS = (
-    "call", "care", "win_back", "pause_pushes", "recommend", "offer", "follow_up_cart", "remind", "remind_with_offer",
-    "invite_task", "keep_tier", "first_order_offer", "invite_interaction",
-)  # fmt: skip
 FATIGUE = "fatigue_cap_per_week"  # a metric of the notebook's results: messages to a customer a week
 LEFT_OUT = ("forgotten", "gone", "do_not_contact", "no_consent", "no_id", "no_staff_id")
 PLATFORMS = ("wecom",)
@@ -179,7 +171,6 @@ def export(
             written then.
         DiskFull: nothing has been written then either.
     """
-    from planlib.core.words import words
     from planlib.data.load import load
     from planlib.workbook.data_job import alone
 
@@ -287,23 +278,27 @@ def _row_problems(row: Mapping[str, Any]) -> Iterator[str]:
     """Yield the columns of a row that are not as they must be."""
     from planlib.data.ids import DIGITS
 
-    hid, rank, value, due = (row.get(name) for name in ("external_hid", "rank", "value_cny", "due"))
+    hid, rank, value = (row.get(name) for name in ("external_hid", "rank", "value_cny"))
     if not (isinstance(hid, str) and len(hid) == DIGITS and set(hid) <= set("0123456789abcdef")):
         yield "external_hid"
     if not isinstance(rank, int):
         yield "rank"
-    if row.get("reason") not in REASONS:
-        yield "reason"
-    if row.get("action") not in ACTIONS:
-        yield "action"
+    for name in ("reason", "action"):
+        if not words("zh").has(f"value.{name}.{row.get(name)}"):
+            yield name
     if value is not None and not (isinstance(value, int | float) and abs(value) < float("inf")):
         yield "value_cny"
-    if due is not None and not isinstance(due, dt.date):
+    try:
+        _day(row.get("due"))
+    except (TypeError, ValueError):
         yield "due"
 
 
-def _day(value: dt.date | None) -> dt.date | None:
-    return value.date() if isinstance(value, dt.datetime) else value
+def _day(value: dt.date | str | None) -> dt.date | None:
+    """Return a day, as a table has it: a date, a time, or ISO text."""
+    if value is None or type(value) is dt.date:
+        return value
+    return value.date() if isinstance(value, dt.datetime) else dt.date.fromisoformat(value)
 
 
 # ---- who may be contacted
@@ -428,18 +423,17 @@ def _export(
     sheet_words: Words, report: Report,
 ) -> Exported:  # fmt: skip
     from planlib.data import exports, forgotten, ids
-    from planlib.data.engine import Engine
+    from planlib.data.engine import open_tables
     from planlib.data.rejoin import rejoin
 
     wanted = {row.customer for row in listed}
     gone = forgotten.read(root).people
-    with Engine(root) as tables:
+    with open_tables(plan.data, root) as tables:
         known = _known(tables, wanted)
         if listed and not known.keys() | (gone & wanted):
             raise InputError(Problem("list_foreign", file=root.as_posix(), given=run.name))
-        contactable = frozenset(row["external_hid"] for row in tables.query("contactable").rows())
-        may = {hid for hid in wanted if hid in contactable and hid not in gone}
-        edges = {(hid, known[hid].staff) for hid in may if hid in known}
+        contactable = frozenset(map(str, tables.query("contactable").arrays()["external_hid"])) & wanted
+        edges = {(hid, known[hid].staff) for hid in contactable - gone if hid in known}
         back = rejoin(root, ids.salt(root), {hid for edge in edges for hid in edge}, edges)
         sorted_out = sort_out(listed, known, contactable, gone, back.ids)
         kept = [row.customer for row in sorted_out.kept]
@@ -476,18 +470,18 @@ def _export(
 
 
 def _known(tables: Engine, wanted: set[str]) -> dict[str, Known]:
-    return {
-        row["external_hid"]: Known(row["staff_id"], row["consent_status"], bool(row["do_not_contact"]))
-        for row in tables.query("listed").rows()
-        if row["external_hid"] in wanted
-    }
+    found = tables.query("listed").arrays()
+    columns = (found[name] for name in ("external_hid", "staff_id", "consent_status", "do_not_contact"))
+    rows = zip(*columns, strict=True)
+    return {hid: Known(staff, consent, bool(left)) for hid, staff, consent, left in rows if hid in wanted}
 
 
 def _tags(tables: Engine, wanted: set[str]) -> dict[str, list[str]]:
+    found = tables.query("tag_names").arrays()
     tags: dict[str, list[str]] = {}
-    for row in tables.query("tag_names").rows():
-        if row["external_hid"] in wanted:
-            tags.setdefault(row["external_hid"], []).append(row["tag_name"])
+    for hid, name in zip(found["external_hid"], found["tag_name"], strict=True):
+        if hid in wanted:
+            tags.setdefault(hid, []).append(name)
     return tags
 
 
@@ -514,8 +508,8 @@ def _files(
                 names[row.customer],
                 shown.get((row.customer, staff), ""),
                 tags.get(row.customer, ()),
-                w.text(f"listing.reason.{row.reason}"),
-                w.text(f"listing.action.{row.action}"),
+                w.text(f"value.reason.{row.reason}"),
+                w.text(f"value.action.{row.action}"),
                 row.due,
                 row.value_cny,
                 _reach_cell(row.customer, done.reach, w),
@@ -523,9 +517,10 @@ def _files(
             for row in rows
         ]
         about = [
-            w.text("listing.note.title", name=w.text(f"listing.name.{asked.name}"), staff=names[staff]),
+            w.text("listing.note.title", name=w.text(f"value.list.{asked.name}"), staff=names[staff]),
             w.text("listing.note.purpose", purpose=asked.purpose),
             w.text("listing.note.made", plan=w.pick(plan.title), run=run.name, date=w.date(asked.now.date())),
+            w.text("listing.note.todo", act=w.text(f"value.act.{asked.name}")),
             w.text("listing.note.people", people=len(rows)),
         ]
         sample = [w.text("listing.note.sample")] if is_sample(root) else []
@@ -604,7 +599,7 @@ def _swap(folder: Path, files: Mapping[str, bytes], noted: Callable[[], None]) -
 
 def lines(done: Exported, asked: Asked, w: Words) -> list[str]:
     """Return what an export did, line by line."""
-    name = w.text(f"listing.name.{done.name}")
+    name = w.text(f"value.list.{done.name}")
     if done.folder is None:
         said = [w.text("listing.say.nobody", name=name)]
     else:

@@ -10,6 +10,7 @@ from collections.abc import Set
 from pathlib import Path
 
 from planlib.core import chain
+from planlib.core.filelock import locked
 
 FILE = "exports.jsonl"
 LOCK = f"{FILE}.lock"
@@ -18,9 +19,11 @@ UNJOINED = "_no_id"  # hashes that no raw file names
 
 def forget(path: Path, known: Set[str]) -> int:
     """Take hashes out of a log; return how many entries held one."""
-    return chain.blank(path, lambda entry: {UNJOINED: [hid for hid in entry.get(UNJOINED, ()) if hid not in known]})
+    with locked(path):
+        return chain.blank(path, lambda entry: {UNJOINED: [hid for hid in entry.get(UNJOINED, ()) if hid not in known]})
 
 
 def purge(path: Path, before: str) -> int:
     """Take all hashes out of the entries before a day, ISO; return how many entries held one."""
-    return chain.blank(path, lambda entry: {UNJOINED: []} if entry.get(UNJOINED) and entry["at"] < before else {})
+    with locked(path):
+        return chain.blank(path, lambda entry: {UNJOINED: []} if entry.get(UNJOINED) and entry["at"] < before else {})
