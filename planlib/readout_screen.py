@@ -277,6 +277,8 @@ def _notes(found: ReadOut, w: Words) -> Iterator[str]:
                 share=w.number(one.difference.detail["variance_reduction"], "ratio", decimals=0),
                 interval=_interval(one.unadjusted.interval, one, w, form="bare"),
             )
+    if found.question.primary.covariate is not None and (found.courses or found.segments or found.belief):
+        yield w.text("readout_screen.note.cuped_views")
 
 
 def _guardrail_lines(found: ReadOut, w: Words) -> Iterator[str]:

@@ -201,6 +201,28 @@ def test_cuped_loses_nobody_and_gains_width(tmp_path):
     assert all(abs(one.smd) < 0.1 for one in found.health.balance)
 
 
+def test_what_is_believed_and_the_course_by_day_are_adjusted_as_the_primary_is(tmp_path):
+    frame = rows_of()
+    question = Question("arm", "old", (Metric("paid", covariate="before"),), date="day")
+    found = read_out_file(written(frame, tmp_path / "three.csv"), question)
+    known = frame.dropna(subset=["paid"])
+    theta = np.cov(known["paid"], known["before"])[0, 1] / known["before"].var()
+    left = known["paid"] - theta * (known["before"] - known["before"].mean())
+    of_arms = [left[known["arm"] == arm] for arm in found.arms]
+    assert_allclose([arm.mean for arm in found.belief.arms], [arm.mean() for arm in of_arms], rtol=1e-4)
+    assert_allclose([arm.var for arm in found.belief.arms], [arm.var() / len(arm) for arm in of_arms], rtol=1e-3)
+    for course, effect, belief in zip(found.courses, found.primary, found.belief.effects, strict=True):
+        assert course.method == "cuped"
+        assert_allclose(course.sequence.estimate[-1], effect.difference.estimate, rtol=1e-9)
+        assert_allclose((course.se[-1], belief.mean), (effect.difference.se, effect.difference.estimate), rtol=1e-9)
+    until = known[(known["day"] <= "2027-01-10") & known["arm"].isin(["old", found.courses[0].treatment])]
+    pair = known[known["arm"].isin(["old", found.courses[0].treatment])]
+    theta = np.cov(pair["paid"], pair["before"])[0, 1] / pair["before"].var()
+    mean = (until["paid"] - theta * until["before"]).groupby(until["arm"]).mean()
+    at = found.courses[0].days.index("2027-01-10")
+    assert_allclose(found.courses[0].sequence.estimate[at], mean[found.courses[0].treatment] - mean["old"], rtol=1e-6)
+
+
 def test_arms_swapped_turn_the_sign(tmp_path):
     frame = rows_of(seed=9)
     path = written(frame[frame["arm"] != "other"], tmp_path / "two.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ class Cuped:
         control, treatment: adjusted arms; the mean over both is that of the metric.
         theta: slope on the covariate, over both arms; 0 with a covariate without variance.
         variance_reduction: share of the metric's variance that is gone, the squared correlation over all people.
+        centre: mean (or ratio) of the covariate over both arms.
         reason: constant_covariate when there was nothing to adjust by, else None.
     """
 
@@ -27,6 +29,7 @@ class Cuped:
     treatment: Arm
     theta: float
     variance_reduction: float
+    centre: float
     reason: str | None = None
 
 
@@ -53,17 +56,7 @@ def cuped(control: Aggregates, treatment: Aggregates, metric: str, covariate: st
     >>> round(found.theta, 6), round(float(found.treatment.value - found.control.value), 6)
     (1.6, 0.4)
     """
-    both = control + treatment
-    both.need_together((metric, covariate))
-    theta, reduction, reason = _slope(both, {metric: 1.0}, {covariate: 1.0})
-    centre = both.mean(covariate)
-
-    def adjusted(rows: Aggregates) -> Arm:
-        raw = mean(rows, metric)
-        variance = rows.combined_var({metric: 1.0, covariate: -theta}) / raw.n
-        return replace(raw, value=raw.value - theta * (rows.mean(covariate) - centre), variance=variance)
-
-    return Cuped(adjusted(control), adjusted(treatment), theta, reduction, reason)
+    return _cuped(control, treatment, (metric,), (covariate,))
 
 
 def cuped_ratio(
@@ -86,23 +79,39 @@ def cuped_ratio(
 
     Source: Deng, Xu, Kohavi & Walker 2013, appendix B; Deng, Knoblich & Lu 2018.
     """
-    outcome, before = (numerator, denominator), (covariate_numerator, covariate_denominator)
+    return _cuped(control, treatment, (numerator, denominator), (covariate_numerator, covariate_denominator))
+
+
+def adjusted(
+    rows: Aggregates, outcome: Sequence[str], before: Sequence[str], *, theta: float, centre: float
+) -> Arm:
+    """Return one arm adjusted by a slope that is known already.
+
+    Args:
+        rows: (*G) groups, such as the same arm up to each day.
+        outcome, before: a column each (means), or two each (ratios).
+        theta, centre: of `Cuped`, taken over all people.
+
+    Raises:
+        InputError: a column is unknown, or rows have some of the columns and not the others.
+    """
+    value, weights = _value(rows, outcome), _weights(rows, outcome)
+    if theta == 0:
+        return value
+    for name, weight in _weights(rows, before).items():
+        weights[name] = weights.get(name, 0.0) - theta * weight
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = rows.combined_var(weights) / value.n
+    return replace(value, value=value.value - theta * (_value(rows, before).value - centre), variance=variance)
+
+
+def _cuped(control: Aggregates, treatment: Aggregates, outcome: tuple[str, ...], before: tuple[str, ...]) -> Cuped:
     both = control + treatment
     both.need_together((*outcome, *before))
-    theta, reduction, reason = _slope(both, _linear(both, *outcome), _linear(both, *before))
-    centre = ratio(both, *before).value
-
-    def adjusted(rows: Aggregates) -> Arm:
-        raw = ratio(rows, *outcome)
-        if theta == 0:
-            return raw
-        weights = _linear(rows, *outcome)
-        for name, weight in _linear(rows, *before).items():
-            weights[name] = weights.get(name, 0.0) - theta * weight
-        value = raw.value - theta * (ratio(rows, *before).value - centre)
-        return replace(raw, value=value, variance=rows.combined_var(weights) / raw.n)
-
-    return Cuped(adjusted(control), adjusted(treatment), theta, reduction, reason)
+    theta, reduction, reason = _slope(both, _weights(both, outcome), _weights(both, before))
+    centre = float(_value(both, before).value)
+    arms = (adjusted(rows, outcome, before, theta=theta, centre=centre) for rows in (control, treatment))
+    return Cuped(*arms, theta, reduction, centre, reason)
 
 
 def cuped_lift(
@@ -172,8 +181,16 @@ def _slope(both: Aggregates, outcome: dict[str, float], before: dict[str, float]
     return shared / of_before, min(reduction, 1.0), None
 
 
-def _linear(rows: Aggregates, numerator: str, denominator: str) -> dict[str, float]:
-    """Weights of the columns in a linearised ratio: (numerator - ratio denominator) / mean denominator."""
-    per = float(rows.mean(denominator))
-    value = float(rows.mean(numerator)) / per if per else np.nan
-    return {numerator: 1.0 / per if per else np.nan, denominator: -value / per if per else np.nan}
+def _value(rows: Aggregates, columns: Sequence[str]) -> Arm:
+    """Mean of one column, or ratio of two."""
+    return mean(rows, *columns) if len(columns) == 1 else ratio(rows, *columns)
+
+
+def _weights(rows: Aggregates, columns: Sequence[str]) -> dict[str, object]:
+    """Weights whose sum varies as the value does: 1, or those of (numerator - ratio denominator) / mean denominator."""
+    if len(columns) == 1:
+        return {columns[0]: 1.0}
+    numerator, denominator = columns
+    per = rows.mean(denominator)
+    per = np.where(per == 0, np.nan, per)
+    return {numerator: 1.0 / per, denominator: -rows.mean(numerator) / per**2}

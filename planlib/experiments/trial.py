@@ -17,7 +17,7 @@ from planlib.core.guards import Guard
 from planlib.core.information import chance_of_being_best
 from planlib.core.intervals import Interval
 from planlib.experiments import bayesian, means
-from planlib.experiments.cuped import Cuped, cuped, cuped_lift, cuped_ratio
+from planlib.experiments.cuped import Cuped, adjusted, cuped, cuped_lift, cuped_ratio
 from planlib.experiments.multiplicity import adjusted_p
 from planlib.experiments.noninferiority import non_inferiority, non_inferiority_proportions
 from planlib.experiments.portfolio import Exaggeration, exaggeration, shrink
@@ -246,22 +246,26 @@ class Guarded:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The primary effect of a treatment as people came in, without CUPED.
+    """The primary effect of a treatment as people came in; with CUPED where the primary metric has a covariate.
 
     Attributes:
         treatment: label.
         days: (D,) ISO days of assignment; days before both arms have spread are left out.
         people: (D,) in both arms up to each day.
+        se: (D,) standard error of the effect, for an interval of a single look.
         sequence: estimate, limits and p-value at each day, that hold however often one looks; with several
             treatments each at its part of alpha.
         tuning_people: people at which the sequence is shortest.
+        method: difference, or cuped by the slope on everybody so far: one of a day's few people would follow them.
     """
 
     treatment: str
     days: tuple[str, ...]
     people: np.ndarray
+    se: np.ndarray
     sequence: AlwaysValid
     tuning_people: float
+    method: str = "difference"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +273,7 @@ class Belief:
     """What is believed of the primary metric.
 
     Attributes:
-        arms: (A,) Beta of each share, or Normal of each mean or ratio.
+        arms: (A,) Beta of each share, or Normal of each mean or ratio, adjusted where the metric has a covariate.
         best: (A,) chance of each arm to be the best.
         effects: (A - 1,) posterior of the difference of each treatment; its losses are a person's.
         loss_cny: (A - 1, 2) expected loss in CNY of choosing treatment or control; None without money.
@@ -641,6 +645,14 @@ def _counts(metric: Metric, control: Aggregates, treatment: Aggregates) -> tuple
     return tuple(found)
 
 
+def _adjusted_arm(metric: Metric, sums: Aggregates, at: int) -> Arm:
+    """One arm of several, adjusted by the slope on the people of all arms where there is a covariate."""
+    if metric.covariate is None:
+        return _arm(metric, sums[at])
+    others = np.arange(len(sums.rows)) != at
+    return _cuped(metric, sums[at], sums[others].merged()).control
+
+
 def _fewest(c_x: int, c_n: int, t_x: int, t_n: int) -> float:
     share = (c_x + t_x) / (c_n + t_n)
     return min(c_n, t_n) * min(share, 1 - share)
@@ -755,7 +767,7 @@ def _courses(question: Question, days: Families) -> tuple[Course, ...]:
     alpha = question.alpha / (len(days.arms) - 1)
     found = []
     for at in range(1, len(days.arms)):
-        control, treatment = (_arm(metric, sums[place]) for place in (0, at))
+        control, treatment = arms_so_far(metric, sums[0], sums[at])
         estimate = np.asarray(treatment.value - control.value)
         variance = np.asarray(treatment.variance + control.variance)
         people = np.asarray(control.n + treatment.n)
@@ -763,12 +775,21 @@ def _courses(question: Question, days: Families) -> tuple[Course, ...]:
             known = np.isfinite(estimate) & (variance > 0)
         if not known.any():
             continue
-        tuning = float(question.planned_people or people[-1])
-        sequence = confidence_sequence(
-            estimate[known], np.sqrt(variance[known]), people[known], tuning_n=tuning, alpha=alpha
-        )
-        found.append(Course(days.arms[at], tuple(labels[known].tolist()), people[known], sequence, tuning))
+        tuning, se = float(question.planned_people or people[-1]), np.sqrt(variance[known])
+        sequence = confidence_sequence(estimate[known], se, people[known], tuning_n=tuning, alpha=alpha)
+        method = "difference" if metric.covariate is None else "cuped"
+        days_known = tuple(labels[known].tolist())
+        found.append(Course(days.arms[at], days_known, people[known], se, sequence, tuning, method))
     return tuple(found)
+
+
+def arms_so_far(metric: Metric, control: Aggregates, treatment: Aggregates) -> tuple[Arm, Arm]:
+    """Both arms up to each day, adjusted by the slope on everybody where there is a covariate."""
+    if metric.covariate is None or not control.rows.size:
+        return _arm(metric, control), _arm(metric, treatment)
+    found, before = _cuped(metric, control[-1], treatment[-1]), metric.family[len(metric.plain) :]
+    slope = {"theta": found.theta, "centre": found.centre}
+    return adjusted(control, metric.plain, before, **slope), adjusted(treatment, metric.plain, before, **slope)
 
 
 def _decide(
@@ -814,7 +835,7 @@ def _belief(
     else:
         if any(one.difference.se is None for one in primary):
             return None
-        arms = [_arm(metric, own) for own in sums]
+        arms = [_adjusted_arm(metric, sums, at) for at in range(len(primary) + 1)]
         beliefs = tuple(Normal(float(arm.value), float(arm.variance)) for arm in arms)
         effects = [_normal(question, one.difference, beliefs[0].mean) for one in primary]
         mean, sd = (np.array([getattr(one, name) for one in beliefs]) for name in ("mean", "var"))

@@ -488,6 +488,8 @@ def adjusted_said(book: Any, read: Read) -> list[Text]:
         book.metric(f"{key}_after", one.difference.estimate, unit, method=one.difference.method, signed=True)
         values = {end: f"{key}_{end}" for end in ("cut", "before", "after")}
         said.append(book.text("readout.say.cuped", metric=_bilingual(name("outcome", one.metric)), **values))
+    if said and read.asked.question.primary.covariate is not None:
+        said.append(book.text("readout.say.cuped_views"))
     return said
 
 
@@ -556,24 +558,17 @@ def course_rows(found: Any, unit: str) -> list[Row]:
 
 
 def drawn_course(read: Read, found: Any, unit: str) -> charts.CumulativeData:
-    """Return the day-by-day effect as the chart takes it; the interval of one look follows from the sequence."""
+    """Return the day-by-day effect as the chart takes it."""
     import datetime as dt
 
     first = dt.date.fromisoformat(found.days[0])
     day = np.array([(dt.date.fromisoformat(own) - first).days + 1 for own in found.days])
     estimate, low, high = (np.asarray(getattr(found.sequence, key), dtype=float) for key in ("estimate", "low", "high"))
-    se = (high - low) / 2 / _sequence_factor(np.asarray(found.people, dtype=float), found.tuning_people)
+    se = np.asarray(found.se, dtype=float)
     worth = read.asked.question.worth
     if worth is not None and not read.asked.question.primary.higher_is_better:
         worth = -worth
     return charts.CumulativeData(day, estimate, estimate - 1.96 * se, estimate + 1.96 * se, low, high, unit, worth)
-
-
-def _sequence_factor(people: np.ndarray, tuning: float, alpha: float = 1 - LEVEL) -> np.ndarray:
-    """Return how many standard errors a confidence sequence reaches, as `experiments.sequential` has it."""
-    rho2 = (-2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))) / tuning
-    grown = people * rho2 + 1.0
-    return np.sqrt(2 * grown / (people * rho2) * (0.5 * np.log(grown) - np.log(alpha)))
 
 
 def course_said(book: Any, read: Read, found: Any, unit: str) -> Text:

@@ -60,6 +60,7 @@ FUNCTIONS = {  # function whose answer holds an interval or p-value -> simulatio
     "means.poststratify": [of.test_poststratification],
     "cuped.cuped": [of.test_cuped, of.test_cuped_has_the_power_that_was_planned],
     "cuped.cuped_ratio": [of.test_cuped],
+    "cuped.adjusted": [of.test_adjusted_effects_by_day_hold_at_every_look],
     "cuped.cuped_lift": [of.test_cuped],
     "ranks.mann_whitney": [of.test_mann_whitney],
     "ranks.order_statistics": [of.test_quantiles],
