@@ -731,6 +731,14 @@ class ScheduleLink(Base):
     gate: Id
     delays: Short
     loss_per_month: Share | None = None
+    source: Source | None = None
+    why: Text | None = None
+
+    @model_validator(mode="after")
+    def _assumption_has_reason(self):
+        if self.source == "assumption" and not self.why:
+            raise PydanticCustomError("planlib.why_missing", "an assumption needs its reason")
+        return self
 
 
 class Schedule(Base):
