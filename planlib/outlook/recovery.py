@@ -61,7 +61,7 @@ class Recovery:
         alone: {lever: what it does alone}.
         settings: {lever: factor, or 1 for a switch} of the cheapest set; {} when nothing is needed.
         chance: with that set.
-        cost_cny: of its priced levers.
+        costs: {lever: CNY} of its priced levers.
         effort: how far its unpriced levers go of their way to their best ends, 0 to 1.
         feasible: the set reaches the wanted chance; if not, `settings` is everything at its best.
     """
@@ -71,9 +71,14 @@ class Recovery:
     alone: Mapping[str, Repair]
     settings: Mapping[str, float]
     chance: float
-    cost_cny: float
+    costs: Mapping[str, float]
     effort: float
     feasible: bool
+
+    @property
+    def cost_cny(self) -> float:
+        """Of all priced levers of the set."""
+        return sum(self.costs.values())
 
 
 def restore(chances: Chances, levers: Mapping[str, Lever], *, wanted: float) -> Recovery:
@@ -121,22 +126,22 @@ def restore(chances: Chances, levers: Mapping[str, Lever], *, wanted: float) -> 
     now = at({})
     alone = {name: _alone(at, name, lever, target) for name, lever in levers.items()}
     if now >= target:
-        return Recovery(target, now, alone, {}, now, 0.0, 0.0, True)
+        return Recovery(target, now, alone, {}, now, {}, 0.0, True)
     best = _cheapest(at, levers, target)
     if best is not None:
-        return Recovery(target, now, alone, best, at(best), _cost(levers, best), 0.0, True)
+        return Recovery(target, now, alone, best, at(best), _costs(levers, best), 0.0, True)
     free = {name: lever for name, lever in levers.items() if isinstance(lever, Scale) and lever.cost_cny is None}
     priced = {name: _full(lever) for name, lever in levers.items() if name not in free}
     everything = priced | {name: lever.best for name, lever in free.items()}
     if at(everything) < target:
-        return Recovery(target, now, alone, everything, at(everything), _cost(levers, everything), 1.0, False)
+        return Recovery(target, now, alone, everything, at(everything), _costs(levers, everything), 1.0, False)
     part = _least(lambda x: at(priced | _along(free, x)) >= target)
     chosen = priced | _along(free, part)
     for name in sorted(priced, key=lambda name: -_cost(levers, {name: priced[name]})):
         less = {other: setting for other, setting in chosen.items() if other != name}
         if at(less) >= target:
             chosen = less
-    return Recovery(target, now, alone, chosen, at(chosen), _cost(levers, chosen), part, True)
+    return Recovery(target, now, alone, chosen, at(chosen), _costs(levers, chosen), part, True)
 
 
 def _full(lever: Lever) -> float:
@@ -167,15 +172,19 @@ def _alone(at: Chances, name: str, lever: Lever, target: float) -> Repair:
     return Repair(setting, at({name: setting}), lever.cost_cny and lever.cost_cny(setting))
 
 
-def _cost(levers: Mapping[str, Lever], settings: Mapping[str, float]) -> float:
-    total = 0.0
+def _costs(levers: Mapping[str, Lever], settings: Mapping[str, float]) -> dict[str, float]:
+    found = {}
     for name, setting in settings.items():
         lever = levers[name]
         if isinstance(lever, Switch):
-            total += lever.cost_cny
+            found[name] = lever.cost_cny
         elif lever.cost_cny is not None:
-            total += lever.cost_cny(setting)
-    return total
+            found[name] = lever.cost_cny(setting)
+    return found
+
+
+def _cost(levers: Mapping[str, Lever], settings: Mapping[str, float]) -> float:
+    return sum(_costs(levers, settings).values())
 
 
 def _cheapest(at: Chances, levers: Mapping[str, Lever], target: float) -> dict[str, float] | None:

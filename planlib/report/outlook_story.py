@@ -111,7 +111,7 @@ def slip_rows(slips: Mapping[str, Any], names: Mapping[str, Both]) -> list[dict[
 def option_name(option: str) -> Both:
     """Return an option in both languages."""
     if option.startswith("money_"):
-        return both("outlook.option.money", share=(float(option.removeprefix("money_")) / 100, "ratio"))
+        return both("outlook.option.money", share=(float(option.removeprefix("money_")) / 100, "probability"))
     return both(f"outlook.option.{option}")
 
 
@@ -160,7 +160,7 @@ def repair_rows(repairs: Any, now: Mapping[str, tuple[float, str]]) -> list[dict
     rows = sorted(rows, key=lambda row: -row["alone"])
     if repairs.inside.settings:
         rows += [
-            _repair("together", lever, setting, repairs.inside.chance, None, now)
+            _repair("together", lever, setting, repairs.inside.chance, repairs.inside.costs.get(lever), now)
             for lever, setting in repairs.inside.settings.items()
         ]
     if repairs.beyond is not None:
@@ -312,7 +312,7 @@ def information_page(
 def recovery_page(book: Any, repairs: Any) -> None:
     """Record the page of the repairs of the plan's own GMV, and the finding that goes with it."""
     found = repairs.inside
-    book.metric("wanted", found.wanted, "ratio", method="choice")
+    book.metric("wanted", found.wanted, "probability", method="choice")
     now = "p_target_own_gmv"
     key, values = "recovery_none", {"chance": now}
     if found.now < found.wanted:

@@ -144,12 +144,10 @@ def steps(panels: Sequence[Steps], words: Words) -> Figure:
         for taken in data.takes.values():
             tops.append(tops[-1] - taken)
         ax.set_xlim(-0.5, count - 0.5)
-        low = min(*tops, data.mean)
-        floor = max(low - 0.6 * (max(tops) - low), 0.0) if low > 0 else 0.0
-        ax.set_ylim(floor, max(tops) + 0.06 * (max(tops) - floor))
+        ax.set_ylim(min(*tops, data.mean, 0.0), 1.06 * max(*tops, 1e-12))
         b.heading(ax, words.text(data.name), dy=24)
-        ax.axhline(floor, color=b.INK3, linewidth=0.8, zorder=3.5)
-        _column(ax, 0, floor, data.plan, b.INK, words.number(data.plan, data.unit), words.text("outlook.charts.plan"))
+        ax.axhline(0, color=b.INK3, linewidth=0.8, zorder=3.5)
+        _column(ax, 0, 0.0, data.plan, b.INK, words.number(data.plan, data.unit), words.text("outlook.charts.plan"))
         for at, (cause, taken) in enumerate(data.takes.items(), start=1):
             before, after = tops[at - 1], tops[at]
             colour = b.RED if taken > 0 else b.TEAL
@@ -157,7 +155,7 @@ def steps(panels: Sequence[Steps], words: Words) -> Figure:
             _column(ax, at, min(before, after), max(before, after), colour, shown, words.text(f"outlook.short.{cause}"))
             b.segment(ax, [at - 0.67, at - 0.33], [before, before], colour=b.INK3, width=0.8, zorder=2)
         end = words.text("outlook.charts.mean")
-        _column(ax, count - 1, floor, data.mean, b.BLUE, words.number(data.mean, data.unit), end)
+        _column(ax, count - 1, 0.0, data.mean, b.BLUE, words.number(data.mean, data.unit), end)
     return figure
 
 
@@ -238,12 +236,8 @@ def frontier(data: Frontier, words: Words) -> Figure:
         b.write(ax, data.now_cny, 1.0, words.text("outlook.charts.now"), size=9, colour=b.RED, dx=4, dy=-8, halo=True)
     colours = (b.BLUE, b.TEAL, b.CATEGORIES[2], b.CATEGORIES[4])
     lines = list(zip(data.chances, colours, strict=False))
-    middle = len(data.spend_cny) // 2
-    wanted = [b.to_points(ax, 0, float(chances[middle]))[1] for (_, chances), _ in lines]
-    placed = b.spread(wanted, 13, 8, 226)
-    for ((name, chances), colour), want, place in zip(lines, wanted, placed, strict=True):
+    for k, ((name, chances), colour) in enumerate(lines):
         ax.plot(data.spend_cny, chances, color=colour, linewidth=2.0, zorder=4)
-        x, y = float(data.spend_cny[middle]), float(chances[middle])
         style = {"size": 9, "weight": "Medium", "colour": colour, "halo": True}
-        b.write(ax, x, y, words.pick(name), dx=8, dy=place - want - 8, **style)
+        b.write(ax, high, 0, words.pick(name), ha="right", dx=-4, dy=12 + 14 * (len(lines) - 1 - k), **style)
     return figure
