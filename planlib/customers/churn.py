@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planlib.core.guards import Guard
-from planlib.customers.scoring import Choice, choose
+from planlib.customers.scoring import Choice, choose, uplift
 
 DEFINITIONS = ("left", "lapsed")
 WINDOW_DAYS = 30
@@ -44,6 +44,23 @@ class Needed:
     """
 
     recall: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What acting on a warning kept.
+
+    Attributes:
+        kept: share of those contacted who stayed because of it, with low and high end at `level`.
+        success: kept over the share of the held-out who left; None, with a reason, where none left.
+    """
+
+    kept: float
+    low: float
+    high: float
+    level: float
+    success: float | None
     reason: str | None
 
 
@@ -175,26 +192,7 @@ def saved(left_contacted: int, contacted: int, left_held_out: int, held_out: int
     >>> round(found.kept, 3), round(found.success, 3)
     (0.13, 0.65)
     """
-    from planlib.customers.scoring import uplift
-
     found = uplift(contacted - left_contacted, contacted, held_out - left_held_out, held_out, level=level)
     rate = left_held_out / held_out
     return Saved(found.difference, found.interval.low, found.interval.high, level,
                  found.difference / rate if rate else None, None if rate else "no_events")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What acting on a warning kept.
-
-    Attributes:
-        kept: share of those contacted who stayed because of it, with low and high end at `level`.
-        success: kept over the share of the held-out who left; None, with a reason, where none left.
-    """
-
-    kept: float
-    low: float
-    high: float
-    level: float
-    success: float | None
-    reason: str | None

@@ -20,7 +20,7 @@ acts AS (
   LEFT JOIN id_map m ON m.external_hid = i.person_hid AND m.external_hid <> ''
   WHERE i.at < :moment
 ),
-acted AS (
+acting AS (
   SELECT
     person,
     MAX(acted_at) AS last_act_at,
@@ -45,7 +45,7 @@ ordered AS (
   WHERE paid_at < :moment
   GROUP BY buyer
 ),
-pushed AS (
+reached AS (
   SELECT
     COALESCE(m.person_hid, r.target_hid) AS person,
     MAX(r.sent_at) AS last_push_at,
@@ -56,7 +56,7 @@ pushed AS (
   WHERE r.status = 1 AND r.sent_at < :moment
   GROUP BY COALESCE(m.person_hid, r.target_hid)
 ),
-tagged AS (
+labelled AS (
   SELECT COALESCE(m.person_hid, c.external_hid) AS person, MAX(c.tag_name) AS tag
   FROM customer_tags c
   LEFT JOIN id_map m ON m.external_hid = c.external_hid AND m.external_hid <> ''
@@ -90,8 +90,8 @@ SELECT
     COALESCE(s.last_push_at, l.joined_at)
   ) AS last_stamp
 FROM listed l
-LEFT JOIN acted a ON a.person = l.person
+LEFT JOIN acting a ON a.person = l.person
 LEFT JOIN ordered o ON o.buyer = l.person
-LEFT JOIN pushed s ON s.person = l.person
-LEFT JOIN tagged g ON g.person = l.person
+LEFT JOIN reached s ON s.person = l.person
+LEFT JOIN labelled g ON g.person = l.person
 ORDER BY l.person

@@ -2,7 +2,7 @@
 -- each is open (next_on empty). Orders that were given back whole are none; several on one day are one purchase.
 -- is_contact: whether the buyer is, or ever was, a contact.
 -- Tables: orders, order_items, id_map. Parameter: until.
-WITH bought AS (
+WITH paid AS (
   SELECT
     COALESCE(m.person_hid, d.unionid_hid, d.openid_hid, d.order_id) AS buyer,
     d.order_id,
@@ -12,10 +12,10 @@ WITH bought AS (
   WHERE d.paid_at < :until AND COALESCE(d.refund_yuan, 0) < d.order_yuan
 ),
 days AS (
-  SELECT buyer, '' AS item_class, bought_on FROM bought
+  SELECT buyer, '' AS item_class, bought_on FROM paid
   UNION
   SELECT b.buyer, i.product_id AS item_class, b.bought_on
-  FROM bought b
+  FROM paid b
   JOIN order_items i ON i.order_id = b.order_id
   WHERE i.product_id <> ''
 ),
