@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from planlib.core.errors import InputError, Problem
 from planlib.core.metrics import catalogue, metric
 from planlib.core.words import Words
-from planlib.experiments.planning import Sized, size_up
+from planlib.experiments.backlog import WEEKS_A_YEAR, Idea, Planned, plan_test
 from planlib.plan import load_plan
-from planlib.plan.experiment_inputs import overlap
+from planlib.plan.experiment_inputs import EFFECT_SD, overlap
 from planlib.plan.model import Experiment
 from planlib.plan.registration import (
     Changed,
@@ -38,31 +38,35 @@ _CATALOGUED = {  # beginning of an outcome's name -> metric of the catalogue tha
 
 
 def people_of(test: Experiment) -> int:
-    """Return the people that an experiment needs in all arms.
+    """Return the people that an experiment needs in all arms: by CUPED where its plan states a correlation.
 
     Raises:
         InputError: its baseline and smallest effect leave no share between 0 and 1.
     """
-    return sized(test).size.n_total
+    return planned_as(test).size.n_total
 
 
-def sized(test: Experiment) -> Sized:
-    """Return size and weeks of an experiment.
+def planned_as(test: Experiment) -> Planned:
+    """Return size and weeks of an experiment, as notebook 40 plans it.
 
     Raises:
         InputError: as `people_of`.
     """
-    return size_up(
-        test.baseline.central,
-        test.smallest_worth_having.central,
-        test.traffic_per_week.central,
-        allocation=tuple(test.arms.values()),
-        alpha=test.alpha,
-        power=test.power,
-        sides=test.sides,
-        looks=test.looks,
-        stopping=test.stopping,
-        longest_weeks=1,
+    return plan_test(
+        Idea(
+            test.baseline.central,
+            test.smallest_worth_having.central,
+            test.traffic_per_week.central,
+            test.effect_sd.central if test.effect_sd else EFFECT_SD,
+            four_weeks=test.traffic_four_weeks and test.traffic_four_weeks.central,
+            allocation=tuple(test.arms.values()),
+            alpha=test.alpha,
+            power=test.power,
+            sides=test.sides,
+            correlation=test.correlation and test.correlation.central,
+            looks=test.looks,
+            stopping=test.stopping,
+        )
     )
 
 
@@ -117,7 +121,7 @@ def assign_experiment(
     if joined_since is None and metric(test.primary).population == "new_users":
         raise InputError(Problem("newcomers_since", Path(plan_file).as_posix(), f"experiments.{experiment}.primary"))
     others = {
-        other.id: Other(7 * sized(other).weeks, overlap(test, other))
+        other.id: Other(7 * (planned_as(other).weeks or WEEKS_A_YEAR), overlap(test, other))
         for other in plan.experiments
         if other.id != test.id
     }

@@ -177,15 +177,7 @@ def ask(
 
 def planned_people(plan: Plan) -> dict[str, int]:
     """Return the people in all arms that each test of the plan needs, by test."""
-    from planlib.experiments.planning import size_up
-    from planlib.plan.experiment_inputs import planned_tests
-
-    found = {}
-    for test in planned_tests(plan):
-        options = {"allocation": test.allocation, "alpha": test.alpha, "power": test.power, "sides": test.sides}
-        options |= {"looks": test.looks, "stopping": test.stopping}
-        found[test.id] = int(size_up(test.baseline, test.effect, test.per_week, **options).size.n_total)
-    return found
+    return {test.id: people_of_test(test) for test in plan.experiments}
 
 
 def read(engine: Engine, asked: Asked) -> ReadOut:

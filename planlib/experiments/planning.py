@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planlib.core.guards import Guard
-from planlib.experiments.power import SampleSize, duration, mde_proportions, n_proportions
+from planlib.experiments.power import SampleSize, cuped_factor, duration, mde_proportions, n_proportions
 
 WEEKS_A_MONTH = 52 / 12
 
@@ -39,6 +39,7 @@ def size_up(
     sides: int = 2,
     looks: Sequence[float] = (1.0,),
     stopping: str = "fixed",
+    correlation: float | None = None,
     longest_weeks: int = 16,
 ) -> Sized:
     """Size a test of shares and say what runs of every length up to `longest_weeks` could find.
@@ -49,13 +50,15 @@ def size_up(
         per_week: people who can enter a week, > 0.
         allocation: sizes of the arms, the control first; several treatments share alpha by Bonferroni.
         looks, stopping: shares of the people at which it is looked at, and the rule (`look_factor`).
+        correlation: with what is known of a person before, for CUPED; None: nothing is known.
 
     Raises:
         InputError: as n_proportions and duration.
     """
     design = {"alpha": alpha, "power": power, "sides": sides, "allocation": allocation}
     rule = {"alpha": alpha, "power": power, "sides": sides, "arms": len(allocation)}
-    design["variance_factor"] = look_factor(looks, stopping, **rule)
+    known = 1.0 if correlation is None else cuped_factor(correlation)
+    design["variance_factor"] = known * look_factor(looks, stopping, **rule)
     size = n_proportions(baseline, effect, **design)
     weeks = duration(size.n_total, per_week).weeks
     control = per_week * allocation[0] / sum(allocation)

@@ -7,10 +7,13 @@ import pytest
 
 from planlib.core.errors import InputError
 from planlib.core.words import words
+from planlib.experiments.planning import size_up
 from planlib.plan import load_plan
 from planlib.plan.decide import log_path, verify_log
+from planlib.plan.experiment_inputs import planned_tests
 from planlib.plan.registration import Observed, design, deviations, differences, experiment_of, register, registered
 from planlib.registering import deviation_line, people_of, register_experiment
+from planlib.trials import planned_people
 
 DAY = dt.date(2027, 3, 1)
 MINIMAL = Path(__file__).parent / "minimal.yaml"
@@ -50,6 +53,18 @@ def test_a_design_holds_what_a_read_out_is_held_to(plan):
     assert made["people"] == people_of(experiment_of(load_plan(plan), "coupon")) == 2 * 18_869
     assert made["guardrails"] == {"opt_out_rate": 0.002}
     assert not {"owner", "question", "start_month", "cost", "why"} & set(made)
+
+
+def test_the_people_registered_are_those_that_the_planning_notebook_plans(plan):
+    """A correlation of 0.5 with what was known before takes a quarter off, in both."""
+    change(plan, "    owner: content", "    correlation: {value: 0.5, source: W2.3}\n    owner: content")
+    loaded = load_plan(plan)
+    (test,) = planned_tests(loaded)
+    known = {"allocation": test.allocation, "correlation": test.correlation}
+    planned = size_up(test.baseline, test.effect, test.per_week, **known).size.n_total
+    assert people_of(experiment_of(loaded, "coupon")) == planned == planned_people(loaded)["coupon"] == 28_304
+    made = design(experiment_of(loaded, "coupon"), planned)
+    assert made["people"] == 28_304
 
 
 def test_registering_again_says_what_changed(plan):
