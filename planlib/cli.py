@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -169,6 +169,57 @@ def run(
     if status == 0:
         _end(w, "run_next", plan=plan)
     raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib why w-users-year1 --p 0.8")
+def why(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="id; own_users, own_gmv 目标", show_default=False)],
+    wanted: Annotated[float, typer.Option("--p", metavar="CHANCE", help="chance that is wanted 要求的把握")] = 0.8,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="PLAN", help="else the one in params/ that states it 方案文件")
+    ] = None,
+    sets: Sets = None,
+    locale: Locale = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
+    pdf: Annotated[str | None, typer.Option("--pdf", metavar="FILE", help="also as one page 另存一页 PDF")] = None,
+) -> None:
+    """Say how sure a target is, what binds it, and what would repair it. 一个目标为什么难、怎么补。"""
+    w = _words(locale)
+    from planlib.answers import ask_why
+
+    _answered(ask_why(target, w, plan_file=plan, sets=sets or (), wanted=wanted), w, as_json, pdf)
+
+
+@app.command(epilog="Example 示例: planlib whatif params/wechat_platform.yaml --slip platform_build=15d")
+def whatif(
+    plan: PlanFile,
+    slips: Annotated[
+        list[str] | None, typer.Option("--slip", metavar="TASK=15d", help="working days more 推迟几个工作日")
+    ] = None,
+    sets: Sets = None,
+    locale: Locale = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for other programs 供程序读取")] = False,
+    pdf: Annotated[str | None, typer.Option("--pdf", metavar="FILE", help="also as one page 另存一页 PDF")] = None,
+) -> None:
+    """Say what a change does to gates, users, GMV, money and every chance. 一处改动带来什么。"""
+    w = _words(locale)
+    from planlib.answers import ask_whatif
+
+    _answered(ask_whatif(plan, w, slips=slips or (), sets=sets or ()), w, as_json, pdf)
+
+
+def _answered(answer: Any, w: Words, as_json: bool, pdf: str | None) -> None:
+    from planlib.answers import as_json as plainly
+    from planlib.answers import lines, write_pdf
+
+    for line in [plainly(answer)] if as_json else lines(answer):
+        _print(line)
+    if pdf:
+        path = write_pdf(answer, pdf, w)
+        (_tell if as_json else _print)(w.text("cli.deck", path=path.as_posix()))
+    if not as_json:
+        _print("")
+        _end(w, f"{answer.name}_next", plan=answer.plan.file)
 
 
 @app.command(epilog="Example 示例: planlib excel params/wechat_platform.yaml")
@@ -516,6 +567,13 @@ def readout(
         float | None, typer.Option("--worth", metavar="DIFF", help="smallest change worth having 值得的最小差异")
     ] = None,
     alpha: Annotated[float, typer.Option("--alpha", help="level 显著性水平")] = 0.05,
+    one_sided: Annotated[bool, typer.Option("--one-sided", help="only an improvement counts 单侧，只看变好")] = False,
+    looks: Annotated[
+        str | None, typer.Option("--looks", metavar="SHARE,...,1", help="planned looks, of the people 计划查看点")
+    ] = None,
+    stopping: Annotated[
+        str | None, typer.Option("--stopping", help="fixed, obrien_fleming, pocock 提前停止的规则")
+    ] = None,
     agreed: Annotated[
         tuple[str, str] | None,
         typer.Option("--registered", metavar="PLAN TEST", help="registration to compare with 对照登记"),
@@ -548,6 +606,9 @@ def readout(
         planned_people=planned,
         worth=worth,
         alpha=alpha,
+        one_sided=one_sided,
+        looks=looks,
+        stopping=stopping,
     )
     found = read_out_file(file, question)
     departures = None

@@ -35,6 +35,9 @@ def asked(
     guardrails: Sequence[str],
     left_out: Sequence[str],
     shares: str | None,
+    one_sided: bool = False,
+    looks: str | None = None,
+    stopping: str | None = None,
     **settled: Any,
 ) -> Question:
     """Make a question of what the command line says.
@@ -48,6 +51,9 @@ def asked(
         guardrails: COL=LIMIT each; a limit above zero is for a metric that should stay low.
         left_out: COL=LABEL each.
         shares: LABEL=SHARE, commas between.
+        one_sided: only a change of the primary metric to the better counts.
+        looks: shares of the people, commas between, rising to 1; None for one look at the end.
+        stopping: rule; None for obrien_fleming with looks and fixed without.
         settled: as `Question`.
 
     Raises:
@@ -83,7 +89,11 @@ def asked(
     if shares is not None:
         planned = dict(_named_number(guard, "--shares", part.strip(), "LABEL=SHARE") for part in shares.split(","))
     gone = tuple(_pair(guard, "--leave-out", text, "=") for text in left_out)
+    seen = (1.0,) if looks is None else tuple(_number(guard, "--looks", part, "0.5,1") for part in looks.split(","))
     guard.done()
+    side = "two_sided" if not one_sided else "greater" if found[0].higher_is_better else "less"
+    settled |= {"alternative": side, "looks": seen}
+    settled |= {"stopping": stopping or ("fixed" if looks is None else "obrien_fleming")}
     return Question(
         variant, control, tuple(found), guardrails=tuple(kept), shares=planned, leave_out=gone, **settled
     )
@@ -262,6 +272,8 @@ def effect_cells(effect: Effect, usual: float, w: Words) -> tuple[str, ...]:
 def _notes(found: ReadOut, w: Words) -> Iterator[str]:
     """Yield what stands under the table: levels, corrections, what CUPED took out."""
     yield w.text("readout_screen.note.level", level=_percent(1 - found.question.alpha))
+    if found.question.alternative != "two_sided":
+        yield w.text("readout_screen.note.one_sided")
     if found.question.planned_people is None and "no_effect_shown" in found.decision.reasons:
         yield w.text("readout_screen.note.unplanned")
     if any(one.correction == "holm" for one in found.primary):
@@ -421,10 +433,16 @@ def _pair(guard: Guard, option: str, text: str, sign: str) -> tuple[str, str]:
 
 def _named_number(guard: Guard, option: str, text: str, form: str) -> tuple[str, float]:
     name, _, number = text.rpartition("=")
+    if not name.strip():
+        guard.add("form", option, text, form=form)
+    return name.strip(), _number(guard, option, number, form)
+
+
+def _number(guard: Guard, option: str, text: str, form: str) -> float:
     try:
-        value = float(number)
+        value = float(text)
     except ValueError:
         value = math.nan
-    if not name.strip() or not math.isfinite(value):
+    if not math.isfinite(value):
         guard.add("form", option, text, form=form)
-    return name.strip(), value
+    return value

@@ -456,6 +456,28 @@ def test_json_holds_every_figure(tmp_path, monkeypatch, capsys):
     assert found["primary"][0]["difference"]["df"] > 100 and len(found["courses"][0]["sequence"]["low"]) == 21
 
 
+def test_sides_looks_and_stopping_rule_from_the_command_line(tmp_path, monkeypatch, capsys):
+    """Half of the people at the first of two planned looks; one-sided, each metric towards its better side."""
+    frame = rows_of()
+    path = written(frame[frame["arm"] != "other"], tmp_path / "looks.csv")
+    people = int((frame["arm"] != "other").sum())
+    asked = ("--variant", "arm", "--control", "old", "--metric", "paid", "--metric", "left", "--lower", "left")
+    more = ("--one-sided", "--looks", "0.5,1", "--planned", str(2 * people), "--alpha", "0.025")
+    status, out, _ = call(monkeypatch, capsys, path, *asked, *more, "--json")
+    found = json.loads(out)
+    asked_for = found["question"]
+    assert (asked_for["alternative"], asked_for["looks"]) == ("greater", [0.5, 1.0])
+    assert asked_for["stopping"] == "obrien_fleming"
+    assert [found[part][0]["difference"]["alternative"] for part in ("primary", "secondary")] == ["greater", "less"]
+    bounds = spending_boundaries([0.5], "obrien_fleming", alpha=0.025, sides=1)
+    row = found["primary"][0]["difference"]
+    band = repeated_interval(bounds, 1, row["estimate"], row["se"])
+    assert found["primary"][0]["deciding"]["low"] == pytest.approx(band.low)
+    assert found["primary"][0]["deciding"]["high"] is None and status == 0
+    _, out, _ = call(monkeypatch, capsys, path, *asked, *more, "--stopping", "pocock", "--locale", "en")
+    assert "One-sided" in out and "+∞" in out
+
+
 @pytest.mark.parametrize(
     ("rows", "arguments", "said"),
     [
@@ -476,6 +498,9 @@ def test_json_holds_every_figure(tmp_path, monkeypatch, capsys):
         (split(40), ("--leave-out", "arm"), "COL=LABEL"),
         (split(40), ("--lower", "z"), "one of y"),
         (split(40), ("--alpha", "2"), "between 0 and 0.5"),
+        (split(40), ("--looks", "0.5,x"), "0.5,1"),
+        (split(40), ("--looks", "1,0.5"), "looks"),
+        (split(40), ("--stopping", "haybittle"), "pocock"),
     ],
 )
 def test_bad_input_ends_with_two_and_says_what(tmp_path, monkeypatch, capsys, rows, arguments, said):

@@ -424,7 +424,7 @@ def judge(
         reached = float(whole.people.sum()) / question.planned_people
     primary = _primary(question, kinds[question.primary.name], whole.arms, rows, reached)
     secondary = _adjusted([
-        _effect(metric, kinds[metric.name], whole.arms[at], rows, at, question.alpha, question.alternative)
+        _effect(metric, kinds[metric.name], whole.arms[at], rows, at, question.alpha, _side(question, metric))
         for metric in question.metrics[1:]
         for at in treatments
     ])
@@ -702,6 +702,13 @@ def _at_this_look(question: Question, effect: Effect, rows: Aggregates, at: int,
     if sign < 0:
         low, high = -high, -low
     return replace(effect, deciding=Interval(low, high, row.interval.level), deciding_method="group_sequential")
+
+
+def _side(question: Question, metric: Metric) -> str:
+    """Side on which another metric becomes better, when only a better primary metric is looked for."""
+    if question.alternative == "two_sided" or metric.higher_is_better == question.primary.higher_is_better:
+        return question.alternative
+    return "less" if question.alternative == "greater" else "greater"
 
 
 def _effect(
