@@ -1,0 +1,1 @@
+"""Plan against actual: scorecard, pace, variance, alarms, service, risks, compliance, actions."""
