@@ -3,7 +3,7 @@ PYTHON ?= python3
 PLAN ?=
 ARGS ?=
 
-.PHONY: plan sample test test-full lab bench lint setup lock
+.PHONY: plan sample test test-full test-spark lab bench lint setup lock
 
 plan:        ## run the workbook and make both decks: make plan PLAN=params/my_plan.yaml ARGS="--locale zh"
 	@$(PYTHON) start.py plan $(if $(PLAN),"$(PLAN)") $(ARGS)
@@ -18,6 +18,9 @@ test:        ## all tests: make test ARGS="tests/plan -k load"
 
 test-full:   ## all tests with their full repetitions
 	@$(PYTHON) start.py test-full $(ARGS)
+
+test-spark:  ## the queries on a real Spark against DuckDB: docs/scale.md
+	@$(PYTHON) start.py test-spark $(ARGS)
 
 lab:         ## the notebooks in JupyterLab
 	@$(PYTHON) start.py lab $(ARGS)

@@ -30,6 +30,7 @@ python start.py COMMAND
   lab                    open the notebooks in JupyterLab 打开笔记本
   test [options]         run the tests (options: those of pytest) 运行测试
   test-full [options]    the tests with their full repetitions 完整测试
+  test-spark [options]   the queries on a real Spark against DuckDB (docs/scale.md) 在 Spark 上核对查询
   bench [options]        measure speed side by side with peers 性能对比
   lint                   check the style of the code 代码检查
   setup                  only make the environment in .venv 只建立环境
@@ -367,6 +368,7 @@ def command_line(environment, command, arguments):
         "lab": ([python, "-m", "jupyterlab", start_here], root),
         "test": (tests, root),
         "test-full": ([*tests, "--full"], root),
+        "test-spark": ([python, "-m", "pytest", "--spark", "-m", "spark", os.path.join("tests", "data")], root),
         "bench": ([python, os.path.join("benchmarks", "run")], root),
         "lint": ([python, "-m", "ruff", "check", "."], root),
     }[command]

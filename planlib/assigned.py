@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +20,14 @@ from planlib.core.errors import InputError, Problem
 from planlib.core.guards import Guard
 from planlib.core.results import write_whole
 from planlib.data import ids, store
-from planlib.data.engine import Engine
+from planlib.data.engine import Engine, open_tables
 from planlib.data.fields import is_formula
 from planlib.data.rejoin import raw_ids
 from planlib.exchange.lists import file_stem, safe_cell
 from planlib.experiments.assignment import assign, draw
+
+if TYPE_CHECKING:
+    from planlib.plan.model import Data
 
 FOLDER = "assignments"
 HEADS = ("exp_id", "unit_id", "variant", "ratio_planned", "assigned_at", "block")
@@ -91,6 +94,7 @@ def assign_customers(
     joined_since: dt.date | None,
     now: dt.datetime,
     silent_days: int | None = None,
+    data: Data | None = None,
 ) -> Assigned:
     """Assign customers to an experiment, keep who was assigned before, write the table and the lists.
 
@@ -108,6 +112,7 @@ def assign_customers(
         joined_since: only customers who were first added on this day or later.
         now: time of the assignment, Shanghai.
         silent_days: only customers who joined at least so many whole days ago, 24 hours each, and have not acted since.
+        data: the plan's section that names the engine; without it, DuckDB.
 
     Raises:
         InputError: silent_days below 1, the experiment has ended, no customers are loaded, the block is unknown or the
@@ -118,7 +123,7 @@ def assign_customers(
     _refuse_block(experiment, block)
     table = store.raw_dir(root) / FOLDER / plan / f"{experiment}.csv"
     key = ids.salt(root)
-    with Engine(root) as tables:
+    with open_tables(data, root) as tables:
         ends = {row["exp_id"]: row["end_on"] for row in tables.query("SELECT exp_id, end_on FROM experiments").rows()}
         _refuse_ended(experiment, ends.get(experiment), now.date())
         found = tables.query("assignable").arrays()

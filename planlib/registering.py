@@ -139,6 +139,7 @@ def assign_experiment(
             joined_since=joined_since,
             now=now,
             silent_days=silent_days,
+            data=plan.data,
         )
     for arm, people in done.arms.items():
         write(w.text("experiments.say.arm", arm=arm, people=f"{people:,}"))

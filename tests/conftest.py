@@ -31,6 +31,7 @@ GUARD.install()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long checks too (or set PLANLIB_FULL=1)")
+    parser.addoption("--spark", action="store_true", help="run the checks on a real Spark; fail where there is none")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,13 +42,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip tests marked `full` unless they were asked for."""
-    if config.getoption("--full") or os.environ.get("PLANLIB_FULL") == "1":
-        return
-    skip = pytest.mark.skip(reason="a long check: make test-full")
+    """Skip tests marked `full` and `spark` unless they were asked for."""
+    full = config.getoption("--full") or os.environ.get("PLANLIB_FULL") == "1"
+    missing = _missing_for_spark()
+    if config.getoption("--spark") and missing:
+        raise pytest.UsageError(f"no Spark to test on; missing: {missing} (docs/scale.md says how to install it)")
+    spark = config.getoption("--spark") or (full and not missing)
+    reasons = {
+        "full": None if full else "a long check: make test-full",
+        "spark": None if spark else f"no Spark here: {missing}" if full else "a real Spark: make test-spark",
+    }
+    skips = {name: pytest.mark.skip(reason=reason) for name, reason in reasons.items() if reason}
     for item in items:
-        if "full" in item.keywords:
-            item.add_marker(skip)
+        for name in skips.keys() & item.keywords:
+            item.add_marker(skips[name])
+
+
+def _missing_for_spark() -> str:
+    """What a Spark inside this machine still needs; "" when all is there."""
+    needed = [name for name in ("pyspark", "pyarrow") if importlib.util.find_spec(name) is None]
+    return ", ".join(needed if shutil.which("java") or os.environ.get("JAVA_HOME") else [*needed, "Java"])
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-COMMANDS = ("plan", "planlib", "test", "test-full", "lab", "bench", "lint", "setup")
+COMMANDS = ("plan", "planlib", "test", "test-full", "test-spark", "lab", "bench", "lint", "setup")
 
 
 def load_start():

@@ -9,7 +9,7 @@ numbers, so that sums repeat exactly on any number of threads. Python sees their
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,18 +29,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|::|:([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
 
-def open_tables(data: Data, root: str | Path | None = None) -> Engine:
+def open_tables(data: Data | None, root: str | Path | None = None) -> Engine:
     """Open a plan's tidy tables with the engine that the plan names.
 
     Args:
-        data: the plan's section `data`.
+        data: the plan's section `data`; None, with a root, for DuckDB.
         root: a data folder in place of the plan's.
 
     Raises:
         InputError: Spark is not installed, cannot be reached, or does not see the tables' files.
     """
     root = data.root if root is None else root
-    if data.engine == "spark":
+    if data is not None and data.engine == "spark":
         from planlib.data.spark import SparkEngine
 
         return SparkEngine(root, data.spark_address)
@@ -182,13 +182,24 @@ def to_duckdb(text: str) -> str:
     return with_parameters(text, {name: f"${name}" for name in _names(text)})
 
 
-def with_parameters(text: str, values: Mapping[str, str]) -> str:
-    """Put SQL in place of some `:names`, leaving strings, comments and casts alone.
+def with_parameters(text: str, values: Mapping[str, str], *, strings: Callable[[str], str] = str) -> str:
+    """Put SQL in place of some `:names`, leaving comments and casts alone.
+
+    Args:
+        text: the text.
+        values: SQL by name; other names stay as they are.
+        strings: how strings, in their quotes, are written; as they are.
 
     >>> with_parameters("SELECT ':a' FROM t WHERE day >= :a AND day < :b", {"a": "DATE '2027-01-31'"})
     "SELECT ':a' FROM t WHERE day >= DATE '2027-01-31' AND day < :b"
     """
-    return _PARAMETER.sub(lambda m: values.get(m[1], m[0]) if m[1] else m[0], text)
+
+    def written(found: re.Match[str]) -> str:
+        if found[1]:
+            return values.get(found[1], found[0])
+        return strings(found[0]) if found[0].startswith("'") else found[0]
+
+    return _PARAMETER.sub(written, text)
 
 
 def literal(value: str | Path) -> str:

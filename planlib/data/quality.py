@@ -113,10 +113,10 @@ def assess(root: str | Path, data: Data | None = None) -> Quality:
 
     Args:
         root: the folder.
-        data: section of a plan that names the engine; without it, DuckDB.
+        data: the plan's section that names the engine; without it, DuckDB.
     """
     entries = read_ledger(root)
-    with Engine(root) if data is None else open_tables(data, root) as engine:
+    with open_tables(data, root) as engine:
         newest = _newest_day(engine)
         tables = tuple(_table(engine, TABLES[name], entries, newest) for name in engine.loaded)
         scores = (_completeness(tables), _timeliness(tables), *_labels(engine), *_identities(engine), _files(entries))

@@ -2,7 +2,7 @@
 
 Only what the engines do differently stands here. Times are wall times of Asia/Shanghai, so that columns and
 parameters are TIMESTAMP_NTZ and nothing is moved between zones; a session is in UTC, in ANSI mode, and reads
-identifiers and strings as standard SQL writes them. Answers come back by Arrow and are handed to DuckDB, which
+identifiers in double quotes as standard SQL writes them. Answers come back by Arrow and are handed to DuckDB, which
 gives them the types that its own answers have.
 """
 
@@ -33,7 +33,6 @@ ANSWER_SECONDS = 5.0  # within which a host takes a connection
 SESSION = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
 }
@@ -109,7 +108,7 @@ class SparkEngine(Engine):
         text, given = asked(sql, parameters)
         moments = {name: _moment(value) for name, value in given.items() if isinstance(value, dt.datetime)}
         values = {name: value for name, value in given.items() if name not in moments}
-        return self._session.sql(with_parameters(text, moments), args=values)
+        return self._session.sql(with_parameters(text, moments, strings=_string), args=values)
 
     def _collected(self, sql: str, parameters: Mapping[str, object] | None) -> DuckDBPyConnection:
         """Return a DuckDB connection with the answer as `found`."""
@@ -231,6 +230,15 @@ def _reason(error: Exception) -> str:
 def _schema(table: Table) -> str:
     """Return a table's columns as Spark declares them."""
     return ", ".join(f"`{column.name}` {_TYPES.get(column.kind.sql, column.kind.sql)}" for column in table.columns)
+
+
+def _string(quoted: str) -> str:
+    r"""Return a string as Spark SQL reads it, which takes a backslash for the beginning of another character.
+
+    >>> print(_string(r"'a\b'"))
+    'a\\b'
+    """
+    return quoted.replace("\\", "\\\\")
 
 
 def _moment(value: dt.datetime) -> str:

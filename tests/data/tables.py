@@ -16,7 +16,7 @@ LINEAGE = {"source": "test", "pulled_at": dt.datetime(2026, 12, 31), "file_no": 
 
 def engine(folder: Path, **tables: Iterable[Mapping[str, object]]) -> Engine:
     """Return an engine over tables that hold the given rows."""
-    return Engine(folder, threads=1, tables={name: _write(folder, name, rows) for name, rows in tables.items()})
+    return Engine(folder, threads=1, tables={name: write_table(folder, name, rows) for name, rows in tables.items()})
 
 
 def data_root(root: Path, **tables: Iterable[Mapping[str, object]]) -> Path:
@@ -24,12 +24,13 @@ def data_root(root: Path, **tables: Iterable[Mapping[str, object]]) -> Path:
     tidy = store.make_private(store.tidy_dir(root))
     listed = {}
     for name, rows in tables.items():
-        listed[name] = {"file": store.keep(root, name, _write(tidy, name, rows)), "rows": len(list(rows))}
+        listed[name] = {"file": store.keep(root, name, write_table(tidy, name, rows)), "rows": len(list(rows))}
     store.commit(root, {"tables": listed})
     return root
 
 
-def _write(folder: Path, name: str, rows: Iterable[Mapping[str, object]]) -> Path:
+def write_table(folder: Path, name: str, rows: Iterable[Mapping[str, object]]) -> Path:
+    """Write a table as a load does, and return its file."""
     table, path = TABLES[name], folder / f"{name}.parquet"
     names = [column.name for column in table.columns]
     frame = pd.DataFrame([LINEAGE | dict(row) for row in rows]).reindex(columns=names)
