@@ -696,13 +696,11 @@ class Chosen:
     reason: str
 
 
-CURVE = 101  # points of the curve of net worth
-
-
 def chosen(net_cny: np.ndarray, choice: scoring.Choice) -> Chosen:
-    """Return the curve of what contacting more and more people brings."""
+    """Return the curve of what contacting more and more people brings, finely where the choice lies."""
     gained = np.concatenate([[0.0], np.cumsum(np.sort(net_cny)[::-1])])
-    at = np.linspace(0, 1, CURVE)
+    part = len(choice.order) / max(len(net_cny), 1)
+    at = np.unique(np.concatenate([np.linspace(0, min(6 * part, 1.0), 241), np.linspace(0, 1, 41)]))
     return Chosen(choice, at, np.interp(at * len(net_cny), np.arange(len(gained)), gained), "")
 
 

@@ -105,7 +105,7 @@ def segments(book: Any, found: Any, rows: Sequence[Row]) -> Text:
         return book.text("value.say.segments_none", never="never_bought")
     book.metric("key_money", float(sum(row["money_share"] for row in key)), "ratio", method="rfms")
     values = {"people": "key_customers", "share": "key_share", "money": "key_money"}
-    columns = ("letter", "segment", "customers", "per_head", "money_share", "action")
+    columns = ("letter", "segment", "customers", "money_share", "action")
     _page(book, "customer_segments", "segments", chart="segments", table=("segments", columns), strong="money_share",
           weights={"action": 3.0}, never="never_bought", **values)  # fmt: skip
     return book.text("value.say.segments", never="never_bought", **values)

@@ -372,12 +372,12 @@ def pushes(data: PushData, words: Words) -> Figure:
     b.write(ax, float(weeks[-1]), data.goal, goal, size=9, weight="Medium", colour=b.INK, ha="right", dy=-8, halo=True)
     b.target(ax, data.bearable, data.goal)
     borne = words.text("value.charts.borne", cap=words.number(data.bearable, "messages_per_user_week"))
-    b.write(ax, data.bearable, data.goal, borne, size=9.5, weight="Bold", colour=b.BLUE, dx=2, dy=14, halo=True)
+    b.write(ax, data.bearable, data.goal, borne, size=9.5, weight="Bold", colour=b.BLUE, dx=2, dy=-16, halo=True)
     if data.limit is not None and data.limit <= weeks[-1]:
         high = float(np.interp(data.limit, weeks, rate))
         b.segment(ax, [data.limit, data.limit], [0, high], colour=b.RED, width=1.2)
         told = words.text("value.charts.limit", limit=words.number(data.limit, "messages_per_user_week"))
-        b.write(ax, data.limit, high, told, size=9, weight="Medium", colour=b.RED, ha="right", dx=-6, dy=-8, halo=True)
+        b.write(ax, data.limit, high / 2, told, size=9, weight="Medium", colour=b.RED, ha="right", dx=-6, halo=True)
     for x in b.ticks(0, float(weeks[-1])):
         if x <= weeks[-1]:
             _number(ax, float(x), 0, f"{x:g}")
