@@ -25,7 +25,7 @@ import numpy as np
 from planlib.core.guards import Guard
 from planlib.customers.likelihood import Evaluate, Try, by_value, draws, maximise
 
-_CHUNK = 16_384  # rows that stay in the processor's cache
+_CHUNK = 8_192  # rows that stay in the cache, and too few for BLAS to spread over threads
 _SAMPLE = 20_000  # rows on which starts are tried
 _NODES = 32  # of the integral over the moment of leaving
 _NEGLIGIBLE = 40.0  # logarithms below the top from which an integrand no longer counts

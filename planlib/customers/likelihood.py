@@ -19,6 +19,7 @@ _HALVINGS = 25
 _LONGEST_STEP = 2.0  # in logarithms
 _AT_LIMIT = 1e-6  # logarithm from the limit of a range
 _TOLERANCE = 1e-9  # gain in log likelihood still to be had
+_ROUNDING = 1e-14  # of the log likelihood, a long sum
 _HIDDEN = 1e-4  # gain below which a climb that cannot rise has come to what rounding hides
 _LOOSE_SD = 2.0  # of a direction of logarithms: a factor of 50 either way is not told by the data
 _TAKES_PART = 0.3  # of a parameter in such a direction
@@ -151,7 +152,7 @@ def _climb(evaluate: Evaluate, log: np.ndarray, low: np.ndarray, high: np.ndarra
         step, held = _newton(log, slope, curvature, low, high)
         gain = float(slope @ step) / 2
         arrived = "edge" if held.any() else "peak"
-        if gain <= _TOLERANCE:
+        if gain <= max(_TOLERANCE, _ROUNDING * abs(value)):
             return _Climb(log, value, slope, curvature, steps, arrived)
         room = np.where(step > 0, high - log, log - low)
         moving = step != 0
