@@ -297,21 +297,29 @@ def schedule(
         str | None, typer.Option("--out", metavar="FILE", help="else outputs/PLAN/PLAN.schedule.* 输出文件")
     ] = None,
     read: Annotated[
-        str | None, typer.Option("--read", metavar="FILE", help="a CSV of the tasks: what it changes 读回任务表")
+        str | None,
+        typer.Option("--read", metavar="FILE", help="a CSV of the tasks: take in what it changes 读回任务表"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="with --read: only say what 只看不写")] = False,
+    owner: Annotated[str | None, typer.Option("--owner", help="with --read: who reports 记录人")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="with --read: whose state it is 截至日")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="with --read, for other programs 供程序读取")] = False,
     locale: Locale = None,
 ) -> None:
     """Write the schedule for other programs (CSV, iCalendar, MS Project XML), or read its CSV. 导出或读回进度计划。"""
     w = _words(locale)
-    from planlib.schedule_files import show_table, write_schedule
+    from planlib.progressing import china_now
+    from planlib.schedule_files import read_back, write_schedule
 
     if read is None:
         path = write_schedule(plan, form, out, w, out_root=Path("outputs"))
         _print(w.text("tracking.written", path=path.as_posix()))
         _end(w, "schedule_next", plan=plan)
         return
-    show_table(plan, read, w, as_json=as_json, write=_print)
+    told = {"owner": owner, "as_of": as_of, "now": china_now()}
+    read_back(plan, read, w, **told, dry_run=dry_run, as_json=as_json, write=_print)
     if not as_json:
         _end(w, "schedule_read_next", plan=plan)
 

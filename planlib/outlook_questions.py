@@ -221,7 +221,7 @@ class Asked:
             run = world.run(budget=factor, most=np.inf)
             found = world.metrics(run)
             told = {
-                goal["id"]: (_hit_share(goal, at_due(found, goal)), float(np.median(at_due(found, goal))))
+                goal["id"]: (hit_share(goal, at_due(found, goal)), float(np.median(at_due(found, goal))))
                 for goal in goals
             }
             rows.append((float(factor), float(run.spend_cny.sum(axis=1).mean()), told))
@@ -232,7 +232,8 @@ class Asked:
         return Repairing(self.few.world, goal).solve(wanted)
 
 
-def _hit_share(goal: Mapping[str, Any], values: np.ndarray) -> float:
+def hit_share(goal: Mapping[str, Any], values: np.ndarray) -> float:
+    """Return the share of the paths that hold a goal."""
     from planlib.funnel.targets import holds
 
     level = goal["goal"] if goal["goal_high"] is None else (goal["goal"], goal["goal_high"])
@@ -375,7 +376,7 @@ class Repairing:
         levers |= self.ranges()
         if not levers or self.goal["op"] not in ("at_least", "above"):
             return None
-        inside = restore(lambda at: _hit_share(self.goal, self.outcome(at)), levers, wanted=wanted)
+        inside = restore(lambda at: hit_share(self.goal, self.outcome(at)), levers, wanted=wanted)
         beyond = None if inside.feasible else self._beyond(inside, wanted)
         factors = dict(inside.settings)
         if beyond is not None:

@@ -185,7 +185,9 @@ class World:
     ) -> Joint:  # fmt: skip
         if months is not None:
             drivers = replace(drivers, intake=drivers.intake[..., :months, :])
-        bought = buying(self.plan, costs) if costs else self.buying
+        ids = [channel.id for channel in self.plan.channels]
+        rows = tuple(replace(one, cost_cny=costs[ids[one.channel]]) for one in self.buying.channels)
+        bought = replace(self.buying, channels=rows)
         money = None if bought.money_cny is None or "budget" in at_plan else bought.money_cny * budget
         money = money if money is None or months is None else money[:months]
         return simulate(

@@ -135,9 +135,9 @@ def known_name(key: str, labels: Mapping[str, Both]) -> Both:
     return both(f"outlook.known.{kind}", name=labels[key]) if colon else labels[key]
 
 
-def known_rows(found: Mapping[str, float], labels: Mapping[str, Both]) -> list[dict[str, Any]]:
-    """Return a row for each figure that is worth knowing first."""
-    return [cells("what", known_name(key, labels)) | {"value": value} for key, value in found.items() if value > 0]
+def known_rows(found: Mapping[str, float], labels: Mapping[str, Both], *, least: float) -> list[dict[str, Any]]:
+    """Return a row for each figure that is worth knowing first; below `least` it cannot be told from nothing."""
+    return [cells("what", known_name(key, labels)) | {"value": value} for key, value in found.items() if value > least]
 
 
 def test_rows(tests: Mapping[str, Any], labels: Mapping[str, Both]) -> list[dict[str, Any]]:
@@ -228,6 +228,7 @@ def cause_words(cause: str) -> dict[str, str]:
 
 def chances_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record the page of all goals with their chances."""
+    stated = any(row["source"] for row in rows)
     book.metric("goals", len(rows), "count", method="count")
     book.metric("likely", sum(row["probability"] >= GO for row in rows), "count", method="joint_simulation")
     book.metric("unlikely", sum(row["probability"] < STOP for row in rows), "count", method="joint_simulation")
@@ -238,8 +239,8 @@ def chances_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     book.page(
         "outlook_chances", layout="table", section=_SECTION, table={"id": "chances", "columns": columns},
         title=book.text("outlook.title.chances", likely="likely", n="goals", unlikely="unlikely"),
-        subtitle=book.text("outlook.subtitle.chances"), reading=book.text("outlook.reading.chances"),
-        source=book.text(_SOURCE),
+        subtitle=book.text("outlook.subtitle.chances"), source=book.text(_SOURCE),
+        reading=book.text(f"outlook.reading.chances{'' if stated else '_own'}"),
     )  # fmt: skip
 
 
@@ -269,16 +270,21 @@ def slips_page(book: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     book.metric("slip_gmv", first["gmv"], "CNY", metric="gmv", method="joint_simulation")
     book.metric("slip_joined", first["joined"], "users", method="joint_simulation")
     values = {"gate": {"bilingual": {x: first[f"gate_{x}"] for x in LOCALES}}, "gmv": "slip_gmv"}
+    people = round(first["joined"]) > 0
     book.page(
         "outlook_slips", layout="chart", section=_SECTION, chart="slips",
-        title=book.text("outlook.title.slips", **values, joined="slip_joined"),
+        title=book.text("outlook.title.slips", **values, joined="slip_joined")
+        if people
+        else book.text("outlook.title.slips_gmv", **values),
         subtitle=book.text("outlook.subtitle.slips"), reading=book.text("outlook.reading.slips"),
         source=book.text(_SOURCE),
     )  # fmt: skip
     book.finding(
         "outlook_slip", status="at_risk", weight=0.3, figure="slip_gmv",
         figure_label=book.text("outlook.finding.slip_label"), text=book.text("outlook.finding.slip", **values),
-        evidence=book.text("outlook.finding.slip_why", joined="slip_joined"),
+        evidence=book.text("outlook.finding.slip_why", joined="slip_joined")
+        if people
+        else book.text("outlook.finding.slip_why_rates"),
         next_step=book.text("outlook.finding.slip_next"), owner=book.text(_OWNER), page="outlook_slips",
     )  # fmt: skip
 

@@ -186,7 +186,8 @@ def _bars(figure: Figure, left: float, width: float, data: Bars, words: Words) -
     edge = max([b.width_of(text, 9, "Medium") for text in numbers], default=30.0) + 10
     ax = b.panel(figure, left + names, 40, width - names - column - edge, height)
     highest = max([row.ends[1] if row.ends else row.value for row in rows], default=1.0)
-    ax.set_xlim(0, max(highest, 1e-12))
+    lowest = min([row.ends[0] if row.ends else row.value for row in rows], default=0.0)
+    ax.set_xlim(min(lowest, 0.0), max(highest, 1e-12))
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     b.write(figure, left, 12, words.text(data.name), size=10, weight="Bold", colour=b.INK)
     if data.beside:
@@ -194,15 +195,15 @@ def _bars(figure: Figure, left: float, width: float, data: Bars, words: Words) -
         b.write(figure, left + width, 12, head, size=9, colour=b.INK3, ha="right")
     b.segment(ax, [0, 0], [-0.5, max(len(rows), 1) - 0.5], colour=b.INK3, width=0.8)
     for at, (row, number) in enumerate(zip(rows, numbers, strict=True)):
-        ax.barh(at, max(row.value, 0.0), height=0.52, color=b.BLUE, zorder=3)
+        ax.barh(at, row.value, height=0.52, color=b.BLUE if row.value >= 0 else b.RED, zorder=3)
         end = max(row.value, 0.0)
         if row.ends and row.ends[1] > row.ends[0]:
             b.segment(ax, list(row.ends), [at, at], colour=b.INK, width=1.1, zorder=5)
             end = max(end, row.ends[1])
-        lines = b.fit_lines(words.pick(row.name), names - 8, 9.5, "Medium", most=2) or [words.pick(row.name)]
+        lines = b.fit_lines(words.pick(row.name), names - 8, 9.5, "Medium", most=3) or [words.pick(row.name)]
         for line, part in enumerate(lines):
-            shift = 6.0 * (len(lines) - 1) - 12.0 * line
-            b.write(ax, 0, at, part, size=9.5, weight="Medium", colour=b.INK, dx=-names, dy=shift)
+            shift = 5.5 * (len(lines) - 1) - 11.0 * line
+            b.write(ax, ax.get_xlim()[0], at, part, size=9.5, weight="Medium", colour=b.INK, dx=-names, dy=shift)
         b.write(ax, end, at, number, size=9, weight="Medium", colour=b.BLUE, dx=6)
         if data.beside and row.beside is not None:
             place = (left + width, 40 + height * (at + 0.5) / len(rows))
