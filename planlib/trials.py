@@ -13,7 +13,7 @@ from planlib.data.readout import TABLE, People, trial_text
 from planlib.experiments.trial import Guardrail, Metric, Money, Question, ReadOut
 from planlib.plan.registration import design, deviations, experiment_of, registered
 from planlib.readout import TRIAL, read_out
-from planlib.registering import deviation_line, observed
+from planlib.registering import deviation_line, metric_id, observed
 from planlib.registering import people_of as people_of_test
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class Asked:
             measured); else "".
         planned: whether the plan lists the test.
         running: whether its last day is still to come.
-        registered: the registered metric where another one decides, else None.
+        registered: the registered metric where net margin decides, else None.
+        overruled: metric that the test's table names as primary where the plan's decides, else None.
+        not_measured: primary metric of the plan where nobody measured it and that of the table decides; else "".
         unmeasured: guardrails that the plan asks for and nobody measured.
     """
 
@@ -73,6 +75,8 @@ class Asked:
     planned: bool
     running: bool
     registered: Metric | None = None
+    overruled: Metric | None = None
+    not_measured: str = ""
     unmeasured: tuple[str, ...] = ()
 
 
@@ -131,9 +135,10 @@ def ask(
 ) -> Asked:
     """Say what a test is asked.
 
-    Control, guardrails with margins, level, sides, looks, smallest worthwhile effect, segments and prior are the
-    plan's where it lists the test. A test of coupons is judged by the net margin of each person assigned where that
-    was measured. A test that has ended is read out as complete: its size was fixed by the calendar.
+    Control, primary metric, guardrails with margins, level, sides, looks, smallest worthwhile effect, segments and
+    prior are the plan's where it lists the test; what its table says otherwise is told. A test of coupons is judged
+    by the net margin of each person assigned where that was measured. A test that has ended is read out as complete:
+    its size was fixed by the calendar.
 
     Args:
         trial: as the tables hold it.
@@ -149,14 +154,15 @@ def ask(
         return Asked(trial, None, "one_arm", planned is not None, running)
     if not trial.columns:
         return Asked(trial, None, "no_outcomes", planned is not None, running)
-    registered = _metric(trial.metric, trial.columns) or (planned and _metric(planned.primary, trial.columns))
+    named, agreed = _metric(trial.metric, trial.columns), _agreed(planned, trial)
+    registered = agreed or named
     net = next((name for name in trial.columns if name.startswith(NET_MARGIN)), None)
     primary = _metric(net, trial.columns) if net else registered
     if primary is None:
         return Asked(trial, None, "no_primary", planned is not None, running)
     guards, unmeasured = _guardrails(trial, planned, margins)
     primary = replace(primary, higher_is_better=primary.column not in {one.metric.column for one in guards})
-    secondary = _secondary(trial, primary, registered, guards)
+    secondary = _secondary(trial, primary, (registered, named), guards)
     known = [label for label in planned.arms if label in trial.arms] if planned else []
     options: dict[str, Any] = {
         "guardrails": tuple(guards),
@@ -167,12 +173,14 @@ def ask(
         "money": _money(primary, plan),
     }
     if planned is not None:
-        options |= _settled(planned, running=running, own=primary == registered)
+        options |= _settled(planned, running=running, own=agreed is not None and primary.name == agreed.name)
     question = Question(
         control=known[0] if known else _control(trial.arms), metrics=(primary, *secondary), **TRIAL, **options
     )
     other = registered if registered is not None and registered.name != primary.name else None
-    return Asked(trial, question, "", planned is not None, running, other, tuple(unmeasured))
+    overruled = named if agreed is not None and named is not None and named.name != agreed.name else None
+    gone = planned.primary if planned is not None and agreed is None else ""
+    return Asked(trial, question, "", planned is not None, running, other, overruled, gone, tuple(unmeasured))
 
 
 def planned_people(plan: Plan) -> dict[str, int]:
@@ -186,6 +194,15 @@ def read(engine: Engine, asked: Asked) -> ReadOut:
         question = asked.question
         several = [name for name in question.segments if _labels(people, name) > 1]
         return read_out(people, replace(question, segments=tuple(several)))
+
+
+def welcome_lag(engine: Engine, trial: Trial) -> tuple[int, int]:
+    """Count the people of a test who had just joined, and those of them who waited over five minutes for a message.
+
+    Just joined: within a day before assignment. Where no message is on record, the assignment stands for it.
+    """
+    (row,) = engine.query("welcome_lag", {"experiment": trial.id}).rows()
+    return int(row["people"]), int(row["late"])
 
 
 def departures(asked: Asked, found: ReadOut, plan: Plan) -> list[dict[str, str]]:
@@ -222,6 +239,15 @@ def _metric(name: str | None, columns: tuple[str, ...]) -> Metric | None:
     return None
 
 
+def _agreed(planned: Any, trial: Trial) -> Metric | None:
+    """The plan's primary metric as the table calls it: by name, or a column that measures it, the table's own first."""
+    if planned is None:
+        return None
+    outcomes = [name for name in (trial.metric, *trial.columns) if name and not name.endswith(BEFORE)]
+    names = [planned.primary, *(name for name in outcomes if metric_id(name) == planned.primary)]
+    return next((found for name in names if (found := _metric(name, trial.columns)) is not None), None)
+
+
 def _guardrails(trial: Trial, planned: Any, margins: Mapping[str, float]) -> tuple[list[Guardrail], list[str]]:
     wanted = {one.metric: one.margin for one in planned.guardrails} if planned else dict(margins)
     found, missing = [], []
@@ -234,13 +260,15 @@ def _guardrails(trial: Trial, planned: Any, margins: Mapping[str, float]) -> tup
     return found, missing
 
 
-def _secondary(trial: Trial, primary: Metric, registered: Metric | None, guards: list[Guardrail]) -> list[Metric]:
+def _secondary(
+    trial: Trial, primary: Metric, named: tuple[Metric | None, ...], guards: list[Guardrail]
+) -> list[Metric]:
     """What else was measured: neither guardrail nor covariate nor part of a ratio nor delivery itself."""
     ratio = {name for parts in RATIOS.values() for name in parts}
     used = {primary.column, DELIVERED, *ratio, *(one.metric.column for one in guards)}
     others = [name for name in trial.columns if name not in used and not name.endswith(BEFORE)]
     found = [_metric(name, trial.columns) for name in others]
-    first = [] if registered is None or registered.name == primary.name else [registered]
+    first = [one for one in named if one is not None and one.name != primary.name]
     return list({metric.name: metric for metric in (*first, *found) if metric is not None}.values())
 
 

@@ -69,6 +69,27 @@ def test_what_happens_after_assignment_changes_no_class(tmp_path):
     tables.close()
 
 
+def test_newcomers_who_waited_over_five_minutes_are_counted(tmp_path):
+    """Joined 3, 5, 6 and 9 minutes before assignment; the last got a message after 4. A week ago is no newcomer."""
+    waited = {"a": 3, "b": 5, "c": 6, "d": 9, "e": 7 * 1440}
+    tables = engine(
+        tmp_path,
+        experiments=[{"exp_id": "t", "unit": "customer", "name": "t", "metric": "paid"}],
+        assignments=[assignment(unit) for unit in waited],
+        outcomes=[outcome(unit) for unit in waited],
+        id_map=[{"person_hid": f"p-{u}", "external_hid": u, "openid_hid": ""} for u in waited],
+        touches=[{"person_hid": "p-d", "at": ASSIGNED - dt.timedelta(minutes=5), "touch_type": "sent"},
+                 {"person_hid": "p-a", "at": ASSIGNED - dt.timedelta(minutes=9), "touch_type": "sent"}],
+        follow_edges=[
+            {"external_hid": u, "staff_id": "s1", "added_at": ASSIGNED - dt.timedelta(minutes=m), "is_active": True}
+            for u, m in waited.items()
+        ],
+    )  # fmt: skip
+    (found,) = trials.trials(tables)
+    assert trials.welcome_lag(tables, found) == (4, 1)
+    tables.close()
+
+
 def trial(**changed):
     made = trials.Trial(
         "welcome_coupon", "x", "first_interaction", dt.date(2026, 6, 1), dt.date(2026, 7, 1), ("control", "coupon"),
@@ -109,6 +130,30 @@ def test_coupons_are_judged_by_net_margin_where_it_was_measured(plan):
     assert found.question.primary.name == "net_margin_42d_yuan" and found.registered.name == "first_interaction"
     assert found.question.worth is None  # the plan's threshold is one of the registered metric
     assert "first_interaction" in [metric.name for metric in found.question.metrics]
+
+
+def test_the_plan_s_primary_metric_wins_over_the_table_s(plan):
+    """The table names orders; the plan settled the first interaction, which was measured as well."""
+    columns = ("first_interaction", "opt_out", "order_14d")
+    found = ask(plan, metric="order_14d", columns=columns)
+    assert (found.question.primary.name, found.overruled.name) == ("first_interaction", "order_14d")
+    assert "order_14d" in [metric.name for metric in found.question.metrics] and found.question.worth is not None
+    assert ask(plan).overruled is None and not ask(plan).not_measured
+
+
+def test_a_primary_metric_of_the_plan_that_nobody_measured_is_told(plan):
+    """What the table names decides, but neither threshold nor prior of the plan is of it."""
+    found = ask(plan, metric="click", columns=("click", "opt_out"))
+    assert (found.question.primary.name, found.not_measured) == ("click", "first_interaction_rate")
+    assert found.question.worth is found.question.prior_sd_rel is found.overruled is None
+
+
+def test_a_plan_s_metric_is_found_under_the_table_s_name_for_it(plan):
+    """Orders of 14 days measure the conversion rate; of two such columns the table's own comes first."""
+    columns = ("order_14d", "order_15_42d", "opt_out")
+    found = ask(plan, id="coupon_size", metric="order_14d", columns=columns, arms=("none", "yuan_10"))
+    assert (found.question.primary.name, found.overruled, found.not_measured) == ("order_14d", None, "")
+    assert found.question.worth is not None
 
 
 def test_opens_are_messages_opened_by_messages_delivered(plan):

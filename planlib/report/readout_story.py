@@ -446,7 +446,7 @@ def not_read_said(book: Any, reads: Sequence[Read]) -> list[Text]:
 
 
 def asked_said(book: Any, read: Read, departures: Sequence[Both]) -> list[Text]:
-    """Return what differs from the registration, and guardrails without data.
+    """Return what differs from the registration or the plan, and guardrails without data.
 
     Args:
         departures: `planlib.trials.departures` of the test.
@@ -455,10 +455,33 @@ def asked_said(book: Any, read: Read, departures: Sequence[Both]) -> list[Text]:
     if read.asked.registered is not None:
         registered = inside(name("outcome", read.asked.registered.name))
         said.append(book.text("readout.say.registered", registered=registered))
+    if read.asked.overruled is not None:
+        other = inside(name("outcome", read.asked.overruled.name))
+        said.append(book.text("readout.say.overruled", other=other))
+    if read.asked.not_measured:
+        other = inside(name("outcome", read.asked.question.primary.name))
+        gone = {"metric": read.asked.not_measured}
+        said.append(book.text("readout.say.not_measured", metric=gone, other=other))
     for metric in read.asked.unmeasured:
         own = inside(name("outcome", metric.removesuffix("_rate")))
         said.append(book.text("readout.say.unmeasured", metric=own))
     return said
+
+
+def welcome_said(book: Any, read: Read, counted: tuple[int, int]) -> Text | None:
+    """Return how many who had just joined waited over five minutes; None of a test of others.
+
+    Args:
+        counted: `planlib.trials.welcome_lag` of the test.
+    """
+    people, late = counted
+    if 2 * people < sum(read.out.people):
+        return None
+    found = wilson(late, people)
+    book.metric(f"{read.slug}_newcomers", people, "people", method="count")
+    ends = (float(found.low), float(found.high), LEVEL)
+    book.metric(f"{read.slug}_late_welcome", late / people, "ratio", n=people, interval=ends, method="wilson")
+    return book.text("readout.say.welcome", people=f"{read.slug}_newcomers", late=f"{read.slug}_late_welcome")
 
 
 def effect_said(book: Any, read: Read, rows: Sequence[Row]) -> Text | None:
