@@ -486,10 +486,14 @@ def fit_calibrator(probability: np.ndarray, label: np.ndarray, *, method: str = 
     blocks = fit.blocks
     weight = np.add.reduceat(counts, blocks[:-1]).astype(float)
     knots = np.add.reduceat(x * counts, blocks[:-1]) / weight
-    # a block in which nobody or everybody did it tells of a rare event, not of none (Jeffreys' prior)
-    levels = fit.x[blocks[:-1]]
-    levels = np.where((levels <= 0) | (levels >= 1), (levels * weight + 0.5) / (weight + 1), levels)
-    return Calibrator("isotonic", knots=knots, levels=np.maximum.accumulate(levels), n=len(y), events=events)
+    levels = fit.x[blocks[:-1]].copy()
+    # an end block in which nobody, or everybody, did it tells of a rare event, not of none (Jeffreys' prior), and
+    # reaches no further than its neighbour
+    if levels[0] <= 0:
+        levels[0] = min(0.5 / (weight[0] + 1), levels[1])
+    if levels[-1] >= 1:
+        levels[-1] = max(1 - 0.5 / (weight[-1] + 1), levels[-2])
+    return Calibrator("isotonic", knots=knots, levels=levels, n=len(y), events=events)
 
 
 def validate(

@@ -260,6 +260,18 @@ def test_what_is_off_is_put_right():
     assert isotonic.levels[0] > 0 and isotonic.levels[-1] < 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_curve_keeps_the_mean_however_few_stand_at_its_ends(seed):
+    """The lowest score of all did nothing, the highest did: blocks of one, which must not move the others."""
+    rng = np.random.default_rng(seed)
+    p = np.sort(rng.beta(2, 25, size=20_000))
+    y = (rng.random(20_000) < p).astype(int)
+    y[0], y[1], y[-1] = 0, 1, 1
+    found = fit_calibrator(p, y, method="isotonic")
+    assert found.apply(p).mean() == pytest.approx(y.mean(), rel=0.01)
+    assert (np.diff(found.levels) >= 0).all() and found.levels.min() > 0 and found.levels.max() < 1
+
+
 def test_which_calibration_is_chosen():
     rng = np.random.default_rng(8)
     _, p, y = drawn(3_000, rng)
