@@ -217,6 +217,23 @@ def move_rows(members: Any, terms: Any) -> list[Row]:
     ]  # fmt: skip
 
 
+FLOW_UNITS = {"tier": "bilingual", "before": "users", "after": "users"}
+
+
+def flow_rows(members: Any, terms: Any) -> list[Row]:
+    """Return a row a tier with its members a quarter ago and now, the highest first; those outside last."""
+    from planlib.core.words import LOCALES, words
+
+    counts = members.moved.counts
+    names = [*(tier.name for tier in terms.tiers)]
+    outside = {locale: words(locale).text("value.charts.outside") for locale in LOCALES}
+    order = [*reversed(range(len(names))), len(names)]
+    return [
+        both("tier", [*names, outside][k]) | {"before": float(counts[k].sum()), "after": float(counts[:, k].sum())}
+        for k in order
+    ]
+
+
 def tiers(book: Any, rows: Sequence[Row], members: Any, terms: Any) -> Text:
     """Record the tiers and what their rights cost against the budget line; return the heading."""
     cost = sum(row["members"] * row["rights"] for row in rows)
