@@ -246,7 +246,7 @@ def world(
         seed=root,
         sample=uncertain.draws(plan, paths, own),
         strikes={risk.id: _strike(risk, paths, own) for risk in plan.model.risks},
-        costs=_costs(plan, paths, own),
+        costs=costs(plan, paths, own),
         dates=gate_dates(plan, paths, root, slips=slips, acted=acted, bought=bought),
         delays=links,
         open_links=open_links,
@@ -345,7 +345,7 @@ def _strike(risk: Risk, paths: int, own: Callable[[str], np.random.Generator]) -
     return np.where(struck, low + (high - low) * own(f"joint risk {risk.id} size").random(paths), 0.0)
 
 
-def _costs(plan: Plan, paths: int, own: Callable[[str], np.random.Generator]) -> dict[str, Any]:
+def costs(plan: Plan, paths: int, own: Callable[[str], np.random.Generator]) -> dict[str, Any]:
     """Return {channel: CNY for a new user} of the channels that cost money, as far as the plan tells."""
     found: dict[str, Any] = {}
     planned = inputs.intake_levels(plan)
