@@ -641,10 +641,10 @@ def _flag_lines(done: Exported, w: Words) -> Iterator[str]:
         return
     bear = w.number(done.fatigue, "number")
     for pushes in done.flags:
-        told = {"per_week": w.number(pushes.per_week, "number"), "bear": bear}
         if pushes.kind == "limit":
-            yield w.text("listing.flag.limit", **told)
-        else:
-            yield w.text("listing.flag.test", test=pushes.id, **told)
+            yield w.text("listing.flag.limit", per_week=w.number(pushes.per_week, "number"), bear=bear)
+    tests = [f"{pushes.id} ({w.number(pushes.per_week, 'number')})" for pushes in done.flags if pushes.kind == "test"]
+    if tests:
+        yield w.text("listing.flag.tests", tests=w.text("listing.comma").join(tests), bear=bear)
     if done.tired:
         yield w.text("listing.flag.tired", people=f"{done.tired:,}", bear=bear)
