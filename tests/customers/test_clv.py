@@ -184,6 +184,17 @@ def test_axes_that_add_nothing_gain_nothing():
     assert abs(found.gain_rel) < 0.01
 
 
+def test_noise_is_not_taken_for_foresight():
+    """Weights judged on the customers that they were fitted to would correlate at about 0.2 here."""
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        score = five_dimensions({name: rng.random(60) for name in AXES}, rng.random(60), rng=rng)
+        found += [score.correlation] if score.correlation is not None else []
+    assert len(found) > 20
+    assert np.mean(found) < 0.05
+
+
 def test_an_axis_that_foretells_the_opposite_weighs_nothing():
     axes, later = people(500, np.random.default_rng(1), social=0.0)
     axes["content"] = -later

@@ -341,6 +341,18 @@ def test_climbs_that_reach_nothing_say_what_was_tried():
     assert "r 2: stuck" in text
 
 
+def test_a_flat_direction_is_named_and_has_no_variance():
+    def told_by_a_alone(point):  # -50 (log a)^2 - 0.05 (log b - 1)^2
+        a, b = np.log(point) - (0, 1)
+        slope = np.array([-100 * a, -0.1 * b]) / point
+        return -50 * a**2 - 0.05 * b**2, slope, np.diag((np.array([-100, -0.1]) / point - slope) / point)
+
+    found = maximise(told_by_a_alone, [[2.0, 5.0]], names=("a", "b"), low=(1e-3,) * 2, high=(1e3,) * 2, rows=1)
+    assert found.point == pytest.approx([1.0, np.e], rel=1e-3)
+    assert (found.reason, found.loose) == (LOOSE, ("b",))
+    assert_allclose(found.covariance, np.diag([0.01, 0.0]), rtol=1e-6, atol=1e-12)
+
+
 def test_given_parameters_have_no_draws():
     with pytest.raises(InputError):
         BG.draws(3, np.random.default_rng(1))
