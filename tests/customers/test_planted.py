@@ -13,7 +13,7 @@ from planlib.customers.scoring import Cut, Features, align, auc, build_features,
 from planlib.data.engine import Engine
 from planlib.data.load import load
 from planlib.data.sample import write_sample
-from planlib.data.sample.brand import load_brand, season
+from planlib.data.sample.brand import load_brand, month_time, season
 from planlib.data.sample.media import plan_media
 from planlib.data.sample.orders import make_orders
 from planlib.data.sample.people import make_people, opening_count
@@ -23,6 +23,12 @@ NEEDED = ("touches", "shop_order.jsonl", "wecom_contact_batch", "wecom_contact_e
 DAYS = tuple(dt.date(2026, 6, 5) + dt.timedelta(days=30 * i) for i in range(7))  # the last ends with the data
 BRAND = load_brand()
 SEASON = season(BRAND)
+
+
+def months(day):
+    """Calendar months that 30 days from a day on cover."""
+    first, last = month_time(BRAND, np.array([0.0, 30.0]) + BRAND.index(day))
+    return last - first
 
 
 class Told:
@@ -53,12 +59,16 @@ class Told:
         for day, (moment, known, done) in zip(DAYS, self.columns, strict=True):
             marks = labels("left", left=done["has_left"], orders_before=known["orders"], orders_after=done["orders"])
             label = marks.churned if what == "left" else (np.asarray(done["orders"]) > 0).astype(int)
-            lively = SEASON[BRAND.index(day) :][:30].mean() if what == "bought" else 1.0
-            cuts.append(Cut(moment, build_features(known, moment), label, 30, float(lively)))
+            # known beforehand: people leave at a rate a calendar month, and buy more in lively weeks
+            exposure = months(day) if what == "left" else SEASON[BRAND.index(day) :][:30].mean()
+            cuts.append(Cut(moment, build_features(known, moment), label, 30, float(exposure)))
         return fit_score(cuts), cuts[-1]
 
     def best(self, what):
-        """The planted chance of each person of the last cut, given what the tables can tell."""
+        """The planted chance of each person of the last cut, given what the tables can tell.
+
+        Of buying it is a little low: who ordered before the data begin may come back, and is taken for a stranger to it.
+        """
         moment, known, _ = self.columns[-1]
         segments = list(self.truth["segments"].values())
         hazard, share, buys = (np.array([s[name] for s in segments]) for name in
@@ -72,7 +82,7 @@ class Told:
             belief[known["tag"] == segment["name"]] = np.eye(len(segments))[s]
         belief /= belief.sum(axis=1, keepdims=True)
         if what == "left":
-            return belief @ hazard
+            return belief @ (1 - (1 - hazard) ** months(DAYS[-1]))
         lively = 30 * SEASON[BRAND.index(DAYS[-1]) :][:30].mean()
         chance = (belief * buys * np.exp(-tenure[:, None] / wait) * -np.expm1(-lively / wait) / (1 - seen)).sum(axis=1)
         chance[bought] = self._again(known, moment, bought, lively)
@@ -123,16 +133,15 @@ def assert_found(sample, what, allowed):
     top, ours, error = paired(best, score.rank(test.features), test.label)
     assert score.validation.auc_interval.low > 0.5
     assert ours >= top - allowed - 3 * error, (what, top, ours, error)
-    seen = score.validation
-    # the planted chances' own sum is what is expected; the number that came lies around it by chance
-    spread = (best * (1 - best)).sum() ** 0.5
-    assert abs(seen.events - best.sum()) < 4 * spread
-    assert abs(seen.predicted * seen.n - best.sum()) < 4 * spread + 0.05 * best.sum()
+    assert score.validation.mean_agrees() is not False
     return score, test, best
 
 
 def test_leavers_are_found_nearly_as_well_as_the_planted_hazards_allow(sample):
-    score, _, _ = assert_found(sample, "left", 0.02)
+    score, test, best = assert_found(sample, "left", 0.02)
+    spread = (best * (1 - best)).sum() ** 0.5  # of how many leave, by chance
+    assert abs(test.label.sum() - best.sum()) < 4 * spread
+    assert score.validation.predicted * len(best) == pytest.approx(best.sum(), abs=4 * spread)
     tags = {name: score.model.coef[i] for i, name in enumerate(score.model.names) if name.startswith("tag=")}
     assert tags["tag=促销敏感"] > tags["tag=普通"] > tags["tag=高价值"]  # as their planted hazards
 
@@ -147,12 +156,13 @@ def test_buyers_are_found_nearly_as_well_as_the_planted_chances_allow(sample):
 @pytest.mark.full
 @pytest.mark.timeout(1_200)
 def test_at_full_size(tmp_path):
-    """150,000 customers: the mean is within 5 % of what is planted, and the score within 0.015 of the best."""
+    """150,000 customers: means within 5 % of what came or its chance, ranks within 0.015 of the best."""
     sample = told(tmp_path, 150_000, 5)
     for what in ("left", "bought"):
-        score, test, best = assert_found(sample, what, 0.015)
-        assert score.validation.predicted * len(test.label) == pytest.approx(best.sum(), rel=0.05), what
-        assert score.validation.mean_agrees() is not False, what
+        score, _, best = assert_found(sample, what, 0.015)
+        if what == "left":
+            assert score.validation.predicted * len(best) == pytest.approx(best.sum(), rel=0.05)
+        assert score.validation.top_decile.interval.low > {"left": 1.3, "bought": 6}[what]
 
 
 def test_a_score_without_what_was_planted_is_worth_nothing(sample):
