@@ -67,7 +67,7 @@ class Told:
     def best(self, what):
         """The planted chance of each person of the last cut, given what the tables can tell.
 
-        Of buying it is a little low: who ordered before the data begin may come back, and is taken for a stranger to it.
+        Of buying it is a little low: who ordered before the data begin may come back, and is taken for a stranger.
         """
         moment, known, _ = self.columns[-1]
         segments = list(self.truth["segments"].values())
