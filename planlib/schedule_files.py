@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,19 +12,21 @@ import numpy as np
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
-from planlib.core.words import Words
+from planlib.core.words import LOCALES, Words
 from planlib.exchange.ical import Event, calendar_bytes
 from planlib.exchange.links import Link
-from planlib.exchange.mspdi import DayMask, Item, Resource, project_bytes
+from planlib.exchange.mspdi import DayMask, Group, Item, Resource, project_bytes
 from planlib.exchange.table import read_table, table_bytes
 from planlib.milestones.dated import Dates
 from planlib.plan import Plan, load_plan
-from planlib.plan.tracking import Entry, log_path, read_log, states
-from planlib.progressing import entry_json_rows, entry_line, task_ids
-from planlib.scheduling import Scheduled, capacity, occurrences, progressed, scheduled
+from planlib.plan.tracking import Baseline, Entry, baseline_path, log_path, read_baseline, read_log, states
+from planlib.progressing import entry_json_rows, entry_line, record_typed, task_ids
+from planlib.scheduling import Scheduled, capacity, occurrences, planned_dates, progressed, scheduled
 
 Write = Callable[[str], None]
 FORMATS = {"csv": ".csv", "ics": ".ics", "mspdi": ".xml"}
+_MADE = "# 由 planlib schedule --read 生成，再读会重写 / made from a table of tasks; reading it again rewrites this\n"
+_GATES = ""  # the group of what belongs to no department
 _MARGIN_DAYS = 400  # of calendars after the last date, for work that slips
 
 
@@ -56,7 +59,7 @@ def write_schedule(plan_file: str, form: str, out: str | None, w: Words, *, out_
     elif form == "ics":
         content = calendar_bytes(events(plan, schedule, dates, w), name=w.pick(plan.title), stamp=stated_on(plan))
     else:
-        content = _project(plan, schedule, dates, now, w)
+        content = _project(plan, schedule, dates, now, read_baseline(baseline_path(plan.file)), w)
     try:
         write_whole(path, content)
     except PermissionError:
@@ -101,12 +104,20 @@ def events(plan: Plan, schedule: Scheduled, dates: Mapping[str, Dates], w: Words
     return found
 
 
-def _project(plan: Plan, schedule: Scheduled, dates: Mapping[str, Dates], now: Mapping[str, Entry], w: Words) -> bytes:
+def _project(
+    plan: Plan,
+    schedule: Scheduled,
+    dates: Mapping[str, Dates],
+    now: Mapping[str, Entry],
+    frozen: Baseline | None,
+    w: Words,
+) -> bytes:
     tasks = {task.id: task for task in plan.schedule.tasks}
     last = max(row.finish for row in dates.values()) + dt.timedelta(days=_MARGIN_DAYS)
     made: dict[int, int] = {id(schedule.calendar): 0}
     first = schedule.network.first_day
     masks = [DayMask(w.text("tracking.calendar"), first, _worked(schedule.calendar, first, last))]
+    before = planned_dates(schedule, frozen) if frozen is not None or now else {}
     items, length = [], np.ceil(schedule.days[:, 1] - 1e-9).astype(int)
     for item, days in zip(schedule.items, length.tolist(), strict=True):
         own, row = schedule.network.calendar_of(item.id), dates[item.id]
@@ -132,38 +143,113 @@ def _project(plan: Plan, schedule: Scheduled, dates: Mapping[str, Dates], now: M
                 entry.finished if entry else None,
                 row.critical,
                 entry.note if entry else "",
+                item.department or _GATES,
+                (before[item.id].start, before[item.id].finish) if before else None,
             )
         )
     people = capacity(plan)
     used = dict.fromkeys(role for item in items for role in item.roles)
     rows = [Resource(r, w.pick(plan.team.roles[r].name.model_dump()), people.get(r, 1)) for r in used]
-    title = w.pick(plan.title)
-    return project_bytes(items, masks, rows, title=title, first_day=first, as_of=stated_on(plan))
+    lanes = {key: w.pick(name) for key, name in schedule.inputs.departments.items()}
+    groups = [Group(key, name) for key, name in lanes.items()]
+    if any(item.group == _GATES for item in items):
+        groups.append(Group(_GATES, w.text("tracking.gates")))
+    return project_bytes(
+        items, masks, rows, title=w.pick(plan.title), first_day=first, as_of=stated_on(plan), groups=groups
+    )  # fmt: skip
 
 
 def _worked(calendar: object, first: dt.date, last: dt.date) -> list[bool]:
     return calendar.mask(first, last).tolist()  # type: ignore[attr-defined]
 
 
-def show_table(plan_file: str, csv_file: str, w: Words, *, as_json: bool, write: Write) -> None:
-    """Write what a CSV of a plan's tasks would change: durations, ties and progress.
+def read_back(
+    plan_file: str,
+    csv_file: str,
+    w: Words,
+    *,
+    owner: str | None,
+    as_of: str | None,
+    now: dt.datetime,
+    dry_run: bool,
+    as_json: bool,
+    write: Write,
+) -> None:
+    """Take in a CSV of a plan's tasks: progress into the log beside the plan, durations and ties into a plan of their
+    own that extends it, beside it; the plan itself stays as it is.
+
+    Args:
+        owner, as_of, now: of the progress, see `planlib.progressing.record_typed`.
+        dry_run: only say what would be written.
+        as_json: for other programs.
+        write: takes each line.
 
     Raises:
-        InputError: all problems of plan, log and file.
+        InputError: all problems of plan, log and file; nothing is written then.
     """
     opened = read_table(Path(csv_file), load_plan(plan_file), w)
     changes = opened.plan.changes
+    told: list[str] = []
+    scenario, entries = None, [logged.entry for logged in opened.progress]
+    if changes:
+        scenario = scenario_path(plan_file, csv_file)
+        content = scenario_text(opened.plan, scenario, csv_file)
+    if not dry_run:
+        if opened.progress:
+            entries = record_typed(opened, csv_file, w, owner=owner, as_of=as_of, now=now, write=told.append)
+        if scenario is not None:
+            write_whole(scenario, content.encode("utf-8"))
+            load_plan(scenario)
     if as_json:
-        told = [{"path": c.path, "value": c.value, "cell": c.cell, "why": c.why} for c in changes]
-        progress = entry_json_rows(logged.entry for logged in opened.progress)
-        write(json.dumps({"changes": told, "progress": progress}, ensure_ascii=False, indent=1))
+        rows = [{"path": c.path, "value": c.value, "cell": c.cell, "why": c.why} for c in changes]
+        found = {"changes": rows, "progress": entry_json_rows(entries)}
+        found["scenario"] = scenario.as_posix() if scenario is not None else None
+        write(json.dumps(found, ensure_ascii=False, indent=1))
         return
     for note in opened.notes:
         if note.key != "progress":
             write(note.text(w))
     for change in changes:
         write("  " + w.text("tracking.change", path=change.path, value=json.dumps(change.value, ensure_ascii=False)))
-    if opened.progress:
-        write(w.text("tracking.typed", n=len(opened.progress)))
-        for logged in opened.progress:
-            write("  " + entry_line(logged.entry, w))
+    if dry_run and entries:
+        write(w.text("tracking.typed", n=len(entries)))
+        told = ["  " + entry_line(entry, w) for entry in entries]
+    for line in told:
+        write(line)
+    if scenario is not None:
+        key = "tracking.scenario_would" if dry_run else "tracking.scenario"
+        write(w.text(key, path=scenario.as_posix(), plan=Path(plan_file).as_posix()))
+
+
+def scenario_path(plan_file: str, csv_file: str) -> Path:
+    """Return where what a table changes in a plan is kept: beside the plan, named after both.
+
+    Raises:
+        InputError: a file of that name is there that no table made.
+
+    >>> scenario_path("params/spring.yaml", "out/Spring 2.csv").as_posix()
+    'params/spring_spring_2.yaml'
+    """
+    stem = re.sub(r"[^a-z0-9]+", "_", Path(csv_file).stem.lower()).strip("_")
+    path = Path(plan_file).with_name(f"{Path(plan_file).stem}_{stem or 'table'}"[:80] + ".yaml")
+    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(_MADE):
+        raise InputError(Problem("file_exists", file=path.as_posix()))
+    return path
+
+
+def scenario_text(plan: Plan, path: Path, csv_file: str) -> str:
+    """Return a plan that extends another and holds what a table of tasks changes, each with its cell as the reason."""
+    import yaml
+
+    rows: dict[str, dict[str, object]] = {}
+    for change in plan.changes:
+        task, field = change.path.removeprefix("schedule.tasks.").rsplit(".", 1)
+        row = rows.setdefault(task, {"id": task, "source": "assumption", "why": change.reason})
+        row[field] = change.value
+    title = {locale: f"{plan.title[locale]} · {Path(csv_file).name}" for locale in LOCALES}
+    content = {
+        "extends": Path(plan.file).name,
+        "plan": {"id": path.stem, "title": title},
+        "schedule": {"tasks": list(rows.values())},
+    }
+    return _MADE + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=120, default_flow_style=None)

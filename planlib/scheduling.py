@@ -582,6 +582,27 @@ def planned_dates(schedule: Scheduled, baseline: Baseline | None) -> dict[str, D
     }
 
 
+def spans(
+    schedule: Scheduled, states: Mapping[str, Any], planned: Mapping[str, Dates | Span], as_of: dt.date
+) -> dict[str, Span]:
+    """Return {task: first and last day}: the real ones where they are known, else those of the schedule.
+
+    Args:
+        schedule: with progress, of `progressed`.
+        states: as there.
+        planned: {id: dates} of the baseline; a task that nobody said the start of has begun by then, or by `as_of`.
+    """
+    found = {}
+    for name, dates in schedule.dates().items():
+        state = states.get(name)
+        if state is not None and (state.started or state.done):
+            begun, last = state.started or min(planned[name].start, as_of), state.finished or dates.finish
+            found[name] = Span(min(begun, last), last)
+        else:
+            found[name] = Span(dates.start, dates.finish)
+    return {item.id: found[item.id] for item in schedule.items if item.kind == "task"}
+
+
 def person_days(plan: Plan, schedule: Scheduled) -> np.ndarray:
     """Return (N,) person-days of each item at its likely duration; a task that names no people counts as one person."""
     people = {task.id: sum(task.roles.values()) or 1.0 for task in plan.schedule.tasks}

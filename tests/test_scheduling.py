@@ -272,3 +272,21 @@ def test_progress_is_held_against_the_baseline_whatever_the_plan_says_now():
     fewer = Baseline(frozen.recorded_at, "", "", {k: v for k, v in frozen.rows.items() if k != "hiring"})
     told = scheduling.tracked(edited, later, done, dt.date(2027, 1, 29), baseline=fewer)
     assert told.before["hiring"] == later.dates()["hiring"]
+
+
+def test_tasks_that_have_begun_stand_on_their_real_days():
+    plan = scheduling.scheduled(load_plan(W))
+    told = {
+        "platform_requirements": entry(
+            "platform_requirements", done=1.0, started=dt.date(2027, 1, 6), finished=dt.date(2027, 1, 20)
+        ),
+        "org_setup": entry("org_setup", done=0.4),  # nobody said when it began
+        "hiring": entry("hiring", started=dt.date(2027, 1, 11), expected_finish=dt.date(2027, 4, 9)),
+    }
+    day = dt.date(2027, 2, 10)
+    now = scheduling.progressed(plan, told, day)
+    found = scheduling.spans(now, told, plan.dates(), day)
+    assert found["platform_requirements"] == scheduling.Span(dt.date(2027, 1, 6), dt.date(2027, 1, 20))
+    assert found["org_setup"].start == plan.dates()["org_setup"].start and found["org_setup"].finish > day
+    assert found["hiring"] == scheduling.Span(dt.date(2027, 1, 11), dt.date(2027, 4, 9))
+    assert found["tag_rules"].start > day and set(found) == {row.id for row in plan.items if row.kind == "task"}

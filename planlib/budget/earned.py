@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planlib.core.decompose import lmdi
+from planlib.core.earned_value import performance
 from planlib.core.guards import Guard
 
 CPI_ALERT = 0.9
@@ -67,11 +68,11 @@ def earned_value(
     # output is valued at the cost that the plan gave it up to the same date, else over the whole plan
     price = planned / to_date if to_date > 0 else whole / max(output.sum(), 1e-300)
     earned = float(reached * price)
-    cpi = earned / float(actual) if actual > 0 else None
-    spi = earned / float(planned) if planned > 0 else None
-    total = float(actual) + (float(whole) - earned) / cpi if cpi else None
-    alert = any(index is not None and index < floor for index in (cpi, spi))
-    return Earned(float(planned), earned, float(actual), cpi, spi, total, alert)
+    pace = performance(planned=float(planned), earned=earned, actual=float(actual))
+    alert = any(index is not None and index < floor for index in (pace.cpi, pace.spi))
+    return Earned(
+        float(planned), earned, float(actual), pace.cpi, pace.spi, pace.at_completion(float(whole)), alert
+    )  # fmt: skip
 
 
 def cost_causes(plan: Mapping[str, tuple[float, float]], actual: Mapping[str, tuple[float, float]]) -> dict[str, float]:

@@ -51,6 +51,8 @@ class Item:
         started, finished: days on which it did.
         critical: it moves the end when it slips.
         note: a text.
+        group: id of the summary task that it stands under; one that is no group's stands beside them.
+        baseline: first and last day in the baseline; None = no baseline.
     """
 
     id: str
@@ -68,6 +70,16 @@ class Item:
     finished: dt.date | None = None
     critical: bool = False
     note: str = ""
+    group: str | None = None
+    baseline: tuple[dt.date, dt.date] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A summary task, such as a department: the items that name it stand under it."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +99,18 @@ def project_bytes(
     title: str,
     first_day: dt.date,
     as_of: dt.date,
+    groups: Sequence[Group] = (),
 ) -> bytes:
     """Return the file.
 
     Args:
-        items: in order.
+        items: in order; those of a group come together.
         calendars: the project's first.
         resources: all that items name.
         title: of the project.
         first_day: of the schedule.
         as_of: status day; the file holds no other clock.
+        groups: summary tasks, in order; one without items is left out.
     """
     project = ET.Element("Project", xmlns=NAMESPACE)
     _put(project, "SaveVersion", 14)
@@ -117,8 +131,11 @@ def project_bytes(
         _calendar(inside, uid, calendar)
     uids = {item.id: uid for uid, item in enumerate(items, start=1)}
     inside = ET.SubElement(project, "Tasks")
-    for item in items:
-        _task(inside, item, uids)
+    for row in _outline(items, groups):
+        if isinstance(row.of, Item):
+            _task(inside, row, row.of, uids, calendars)
+        else:
+            _summary(inside, row, len(items) + row.row, row.of, calendars)
     people = {row.id: uid for uid, row in enumerate(resources, start=1)}
     inside = ET.SubElement(project, "Resources")
     for row in resources:
@@ -198,19 +215,89 @@ def _working(parent: ET.Element, worked: bool) -> None:
             _put(row, "ToTime", end.isoformat())
 
 
-def _task(parent: ET.Element, item: Item, uids: Mapping[str, int]) -> None:
-    begin = _MORNING if item.days else _EVENING
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A row of the outline: number of the row from 1, outline number and level, and the item or a group's items."""
+
+    row: int
+    number: str
+    level: int
+    of: Item | tuple[Group, tuple[Item, ...]]
+
+
+def _outline(items: Sequence[Item], groups: Sequence[Group]) -> Iterator[_Place]:
+    """Yield each group with its items after it, then what belongs to none."""
+    known = {group.id for group in groups}
+    row, top = 0, 0
+    for group in groups:
+        inside = tuple(item for item in items if item.group == group.id)
+        if not inside:
+            continue
+        row, top = row + 1, top + 1
+        yield _Place(row, str(top), 1, (group, inside))
+        for k, item in enumerate(inside, start=1):
+            row += 1
+            yield _Place(row, f"{top}.{k}", 2, item)
+    for item in items:
+        if item.group not in known:
+            row, top = row + 1, top + 1
+            yield _Place(row, str(top), 1, item)
+
+
+def _head(parent: ET.Element, place: _Place, uid: int, name: str, wbs: str) -> ET.Element:
     row = ET.SubElement(parent, "Task")
-    _put(row, "UID", uids[item.id])
-    _put(row, "ID", uids[item.id])
-    _put(row, "Name", item.name)
+    _put(row, "UID", uid)
+    _put(row, "ID", place.row)
+    _put(row, "Name", name)
     _put(row, "Manual", 0)
     _put(row, "Type", 1)  # its duration is fixed
     _put(row, "IsNull", 0)
-    _put(row, "WBS", item.id)
-    _put(row, "OutlineNumber", uids[item.id])
-    _put(row, "OutlineLevel", 1)
+    _put(row, "WBS", wbs)
+    _put(row, "OutlineNumber", place.number)
+    _put(row, "OutlineLevel", place.level)
     _put(row, "Priority", 500)
+    return row
+
+
+def _summary(
+    parent: ET.Element, place: _Place, uid: int, of: tuple[Group, tuple[Item, ...]], calendars: Sequence[DayMask]
+) -> None:
+    """A summary task from the first day of its items to the last; its number is its WBS code."""
+    group, items = of
+    (start, begin), finish = min((item.start, _begins(item)) for item in items), max(item.finish for item in items)
+    days = _worked(calendars[0], start + dt.timedelta(days=begin == _EVENING), finish)
+    row = _head(parent, place, uid, group.name, place.number)
+    _put(row, "Start", _at(start, begin))
+    _put(row, "Finish", _at(finish, _EVENING))
+    _put(row, "Duration", _length(days * MINUTES))
+    _put(row, "DurationFormat", _DAYS)
+    _put(row, "EffortDriven", 0)
+    _put(row, "Estimated", 0)
+    _put(row, "Milestone", 0)
+    _put(row, "Summary", 1)
+    _put(row, "Critical", int(any(item.critical for item in items)))
+    work = sum(item.days for item in items)
+    done = sum(item.done * item.days for item in items)
+    _put(row, "PercentComplete", round(100 * done / work) if work else 0)
+    _put(row, "ConstraintType", _SOON)
+    _put(row, "CalendarUID", -1)
+    kept = [(item.baseline, _begins(item)) for item in items if item.baseline is not None]
+    if kept:
+        (first, begin), last = min((span[0], time) for span, time in kept), max(span[1] for span, _ in kept)
+        days = _worked(calendars[0], first + dt.timedelta(days=begin == _EVENING), last)
+        _baseline(row, (first, last), begin, days)
+
+
+def _begins(item: Item) -> dt.time:
+    """Return when on its first day an item begins: a milestone in the evening."""
+    return _MORNING if item.days else _EVENING
+
+
+def _task(
+    parent: ET.Element, place: _Place, item: Item, uids: Mapping[str, int], calendars: Sequence[DayMask]
+) -> None:
+    begin = _begins(item)
+    row = _head(parent, place, uids[item.id], item.name, item.id)
     _put(row, "Start", _at(item.start, begin))
     _put(row, "Finish", _at(item.finish, _EVENING))
     _put(row, "Duration", _length(item.days * MINUTES))
@@ -242,6 +329,24 @@ def _task(parent: ET.Element, item: Item, uids: Mapping[str, int]) -> None:
         _put(tie, "CrossProject", 0)
         _put(tie, "LinkLag", round(link.lag * 10 * (24 * 60 if link.elapsed else MINUTES)))
         _put(tie, "LagFormat", _ELAPSED_DAYS if link.elapsed else _DAYS)
+    if item.baseline is not None:
+        _baseline(row, item.baseline, begin, _worked(calendars[item.calendar], *item.baseline) if item.days else 0)
+
+
+def _baseline(row: ET.Element, span: tuple[dt.date, dt.date], begin: dt.time, days: int) -> None:
+    """The first of the eleven baselines that a file can hold."""
+    found = ET.SubElement(row, "Baseline")
+    _put(found, "Number", 0)
+    _put(found, "Start", _at(span[0], begin))
+    _put(found, "Finish", _at(span[1], _EVENING))
+    _put(found, "Duration", _length(days * MINUTES))
+    _put(found, "DurationFormat", _DAYS)
+
+
+def _worked(calendar: DayMask, first: dt.date, last: dt.date) -> int:
+    """Return how many days from first to last are worked."""
+    begin = max((first - calendar.first).days, 0)
+    return sum(map(bool, calendar.worked[begin : (last - calendar.first).days + 1]))
 
 
 def _resource(parent: ET.Element, uid: int, resource: Resource) -> None:

@@ -50,8 +50,8 @@ def level(
         days: (N,) working days of each task, whole, >= 0, in the network's order.
         demand: {task: {role: people at once}}; tasks without demand may be left out.
         capacity: {role: people}.
-        effort: the search's limit in units of deterministic time, about a second each: the same limit gives the same
-            schedule on any machine.
+        effort: the search's limit in units of CP-SAT's deterministic time, a few seconds each: the same limit gives
+            the same schedule on any machine.
 
     Raises:
         InputError: parts of days, unknown tasks or roles, a task that asks for more people than its role has; all at

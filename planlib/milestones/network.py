@@ -269,31 +269,36 @@ def classical_pert(network: Network, three_point: Sequence[Sequence[float]]) -> 
     """Return the classical PERT approximation of a network, a check on the simulation and biased low where paths meet.
 
     Args:
-        network: finish-to-start links.
+        network: tasks and links.
         three_point: (N, 3) least, likeliest and most time of each task, in the network's order of tasks.
     """
     low, mode, high = three_points(network.tasks, three_point)
     expected = (low + 4 * mode + high) / 6
     found = network.passes(expected)
     place = {name: k for k, name in enumerate(network.tasks)}
-    critical = found.critical
-    # one path: from a critical task that starts at once, always to a critical one that starts when it ends
-    starts = [k for k in range(len(network.tasks)) if critical[k] and not network._into[k]]
-    at = min((k for k in starts), key=lambda k: found.early_start[k], default=int(np.argmax(critical)))
-    path = [at]
-    while True:
-        following = [
-            place[link.after]
+    start, finish = found.early_start, found.early_finish
+    path = [int(np.argmax(finish))]
+    while True:  # back from what is done last, always to what the start waits for
+        at = path[-1]
+        near = SLACK * max(float(found.end), 1.0)
+        waits = [
+            place[link.before]
             for link in network.links
-            if place[link.before] == path[-1]
-            and critical[place[link.after]]
-            and abs(found.early_finish[path[-1]] + link.lag - found.early_start[place[link.after]]) <= 1e-9
+            if place[link.after] == at and abs(_asked(link, start, finish, place) - start[at]) <= near
         ]
-        if not following:
+        if not waits:
             break
-        path.append(following[0])
+        path.append(waits[0])
+    path.reverse()
     variance = float((((high - low) / 6) ** 2)[path].sum())
     return Classical(expected, float(found.end), tuple(network.tasks[k] for k in path), variance)
+
+
+def _asked(link: Link, start: np.ndarray, finish: np.ndarray, place: Mapping[str, int]) -> float:
+    """Return the start of the later task that a link asks for."""
+    i, j = place[link.before], place[link.after]
+    known = (start if link.kind[0] == "S" else finish)[i] + link.lag
+    return float(known - (finish[j] - start[j] if link.kind[1] == "F" else 0.0))
 
 
 def three_points(tasks: Sequence[str], rows: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

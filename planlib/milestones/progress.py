@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planlib.core.earned_value import performance
 from planlib.core.guards import Guard
 
 
@@ -53,9 +54,8 @@ def indices(*, budget: float, planned: float, earned: float, actual: float) -> I
     done = guard.number("earned", earned, low=0.0, high=whole)
     cost = guard.number("actual", actual, low=0.0)
     guard.done()
-    cpi = done / cost if cost > 0 else None
-    spi = done / plan if plan > 0 else None
-    by_cpi = whole / cpi if cpi else None
+    pace = performance(planned=plan, earned=done, actual=cost)
+    cpi, spi, by_cpi = pace.cpi, pace.spi, pace.at_completion(whole)
     return Indices(
         cost_variance=done - cost,
         schedule_variance=done - plan,

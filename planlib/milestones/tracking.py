@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from planlib.core.earned_value import performance
 from planlib.core.guards import Guard
 from planlib.milestones.progress import Indices, Schedule, earned_schedule, indices
 
@@ -117,7 +118,7 @@ def standing(
         earned=earned,
         actual=spent,
         indices=None if spent is None else indices(budget=budget, planned=planned, earned=earned, actual=spent),
-        spi=earned / planned if planned > 0 else None,
+        spi=performance(planned=planned, earned=earned, actual=0.0).spi,
         schedule=pace,
         planned_finish=length,
         finish=_forecast(pace, length, now, over=bool(np.all(d[v > 0] == 1))),

@@ -12,6 +12,7 @@ from planlib.core.words import LOCALES, words
 
 SURE = 0.8
 MOST_MOVES = 12  # rows of the page of progress
+MOST_WAYS = 9  # and of the page of ways back
 _SECTION = "milestones.section"
 _NOBODY = {"zh": "", "en": ""}
 
@@ -224,11 +225,19 @@ def progress_figures(book: Any, follow: Any, day: dt.date) -> dict[str, Any]:
     return told | {"date": {"date": day.isoformat()}, "state": {"words": f"milestones.progress.{state}"}}
 
 
-def progress_rows(follow: Any, states: Mapping[str, Any], items: Sequence[Any], calendar: Any) -> list[dict[str, Any]]:
-    """Return a row for each task that has been told about or whose finish moved, the largest slip first."""
+def progress_rows(
+    planned: Mapping[str, Any], dates: Mapping[str, Any], states: Mapping[str, Any], items: Sequence[Any], calendar: Any
+) -> list[dict[str, Any]]:
+    """Return a row for each item that has been told about or whose finish moved, the largest slip first.
+
+    Args:
+        planned, dates: {id: with its finish} in the baseline, and now.
+        states: {task: its state}.
+        items: tasks and gates.
+    """
     rows = []
     for item in items:
-        before, now = follow.before[item.id].finish, follow.now[item.id].finish
+        before, now = planned[item.id].finish, dates[item.id].finish
         slip = calendar.between(before, now, inclusive=False) if now >= before else -calendar.between(
             now, before, inclusive=False
         )  # fmt: skip
@@ -245,6 +254,90 @@ def progress_rows(follow: Any, states: Mapping[str, Any], items: Sequence[Any], 
             }
         )
     return sorted(rows, key=lambda row: -row["slip"])
+
+
+def recovery_rows(
+    ways: Mapping[str, Sequence[Any]], schedule: Any, simulated: Any, names: Mapping[str, Mapping[str, str]],
+    lost: Mapping[str, Mapping[str, str]],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a row for each way back to each date, in the order of the ways.
+
+    Args:
+        ways: {late date: `planlib.scheduling.Recovery`s}.
+        lost: {task: what is given up with it, in words}.
+    """
+    rows = []
+    for key, found in ways.items():
+        due = schedule.due[key].last_workday
+        limit = schedule.network.evening(due)
+        before = simulated.chance_by(limit, key).share
+        for way in found:
+            scope = [task for task in way.tasks if task in lost and way.kind != "crash"]
+            commas = {locale: words(locale).text("milestones.and") for locale in LOCALES}
+            rows.append(
+                both("item", names[key])
+                | {"way": way.kind}
+                | both("tasks", {x: commas[x].join(names[task][x] for task in way.tasks) for x in LOCALES})
+                | both("gives_up", {x: commas[x].join(lost[task][x] for task in scope) for x in LOCALES})
+                | {"days": way.days_off, "cost": way.cost_cny if way.kind in ("crash", "both") else np.nan}
+                | {"last": due.isoformat(), "finish": way.end.isoformat()}
+                | {"before": before, "after": float((way.after <= limit).mean())}
+            )
+    return rows
+
+
+def recovery_page(book: Any, rows: Sequence[Mapping[str, Any]], late: int) -> Sequence[Mapping[str, Any]]:
+    """Record the page of the ways back and return its rows: of the dates that gain most crashing and all that can be
+    done, then more of them.
+
+    Args:
+        rows: of `recovery_rows`.
+        late: dates that cannot be met.
+    """
+    dates: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        dates.setdefault(row["item_en"], []).append(row)
+
+    def gain(found: Sequence[Mapping[str, Any]]) -> float:
+        return max(row["after"] - row["before"] for row in found)
+
+    firsts = [row for found in sorted(dates.values(), key=gain, reverse=True) for row in (found[-1], found[0])]
+    more = [row for found in sorted(dates.values(), key=gain, reverse=True) for row in found]
+    chosen = list({id(row): row for row in (*firsts, *more)})[:MOST_WAYS]
+    best = max(rows, key=lambda row: row["after"] - row["before"])
+    back = sum(any(row["finish"] <= row["last"] for row in found) for found in dates.values())
+    key = "recovery" if back else "recovery_none" if round(best["after"] - best["before"], 2) > 0 else "recovery_lost"
+    told: dict[str, Any] = {"late": "recover_late"}
+    book.metric("recover_late", late, "count", method="count")
+    if key != "recovery_lost":
+        for name in ("before", "after"):
+            book.metric(f"recover_{name}", best[name], "probability", method="monte_carlo")
+            told[name] = f"recover_{name}"
+        told["name"] = {"bilingual": {x: best[f"item_{x}"] for x in LOCALES}}
+    if back:
+        book.metric("recover_n", back, "count", method="forward_pass")
+        told["n"] = "recover_n"
+    columns = [
+        {"name": "item", "head": "milestones.head.item", "weight": 1.5},
+        {"name": "way", "head": "milestones.head.way"},
+        {"name": "what", "head": "milestones.head.way_what", "weight": 3.4},
+        {"name": "cost", "head": "milestones.head.crash_cost"},
+        {"name": "last", "head": "milestones.head.last_due"},
+        {"name": "finish", "head": "milestones.head.way_finish"},
+        {"name": "before", "head": "milestones.head.way_before"},
+        {"name": "after", "head": "milestones.head.way_after", "strong": True},
+    ]
+    book.page(
+        "schedule_recovery", layout="table", section=_SECTION, title=book.text(f"milestones.page.{key}", **told),
+        subtitle=book.text("milestones.page.recovery_subtitle"), table={"id": "recovery_most", "columns": columns},
+        reading=book.text("milestones.page.recovery_reading"), source=book.text("milestones.source"),
+    )  # fmt: skip
+    scope = ("shrink", "drop")
+    return [
+        row | {f"what_{x}": row[f"gives_up_{x}" if row["way"] in scope else f"tasks_{x}"] for x in LOCALES}
+        for row in rows
+        if id(row) in chosen
+    ]
 
 
 def progress_page(book: Any, values: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import planlib
@@ -45,13 +45,13 @@ def step_keys(graph: Graph, sources: Mapping[str, Source], *, surroundings: str)
 
 
 def surroundings(
-    plan_sha256: str, *, locale: str, project_root: Path, data_root: str, ledger: Ledger, progress: Path
+    plan_sha256: str, *, locale: str, project_root: Path, data_root: str, ledger: Ledger, beside: Iterable[Path]
 ) -> str:
     """Return the hash of what every notebook depends on, whichever it is.
 
     Args:
         data_root: the plan's data folder.
-        progress: the log beside the plan, which need not be there.
+        beside: files beside the plan that notebooks read, which need not be there: progress and baseline.
     """
     lock = project_root / "requirements.lock"
     tidy = project_root / data_root / "tidy"
@@ -64,7 +64,7 @@ def surroundings(
             "lock": sha256_file(lock) if lock.is_file() else None,
             "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
             "packages": _packages(),
-            "progress": sha256_file(progress) if progress.is_file() else None,
+            "beside": {path.name: sha256_file(path) for path in beside if path.is_file()},
             "data": [[path.relative_to(tidy).as_posix(), ledger.file_sha256(path)] for path in _files(tidy)],
         }
     )

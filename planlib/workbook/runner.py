@@ -26,7 +26,7 @@ from typing import Any, Protocol
 from planlib.core import results
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
-from planlib.plan.tracking import log_path
+from planlib.plan.tracking import baseline_path, log_path
 from planlib.workbook import lock
 from planlib.workbook.failures import DiskFull, RunError, StepError, is_disk_full, mentions_disk_full
 from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
@@ -227,7 +227,7 @@ class _Run:
             project_root=self.root,
             data_root=self.plan.data_root,
             ledger=self.ledger,
-            progress=self.root / log_path(str(self.plan.origin()["file"])),
+            beside=[self.root / path(str(self.plan.origin()["file"])) for path in (log_path, baseline_path)],
         )
         return sources, step_keys(self.graph, sources, surroundings=around)
 

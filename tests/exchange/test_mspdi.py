@@ -1,13 +1,14 @@
 """The schedule as MS Project XML: what stands in the file, and what MPXJ reads out of it."""
 
 import datetime as dt
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from planlib.core.words import words
 from planlib.exchange.links import Link
-from planlib.exchange.mspdi import NAMESPACE, DayMask, Item, Resource, project_bytes
+from planlib.exchange.mspdi import NAMESPACE, DayMask, Group, Item, Resource, project_bytes
 from planlib.schedule_files import write_schedule
 
 NS = {"p": NAMESPACE}
@@ -44,8 +45,17 @@ ITEMS = (
 )
 
 
-def made() -> bytes:
-    return project_bytes(ITEMS, masks(), [Resource("it", "技术", 3)], title="计划", first_day=MONDAY, as_of=day(1))
+def made(items=ITEMS, **options) -> bytes:
+    people = [Resource("it", "技术", 3)]
+    return project_bytes(items, masks(), people, title="计划", first_day=MONDAY, as_of=day(1), **options)
+
+
+def grouped() -> bytes:
+    """Build and ship under "it", check under "qa", the gate beside them; baselines of all but the gate."""
+    lanes = {"build": "it", "ship": "it", "check": "qa"}
+    before = {"build": (day(0), day(3)), "check": (day(1), day(3)), "ship": (day(17), day(18))}
+    items = [replace(item, group=lanes.get(item.id), baseline=before.get(item.id)) for item in ITEMS]
+    return made(items, groups=[Group("it", "技术 <部>"), Group("none", "None"), Group("qa", "QA")])
 
 
 def root() -> ET.Element:
@@ -69,6 +79,37 @@ def test_tasks_say_length_dates_and_what_they_are():
     assert texts("p:Tasks/p:Task/p:CalendarUID") == ["-1", "-1", "2", "-1"]
     assert texts("p:Tasks/p:Task/p:Deadline") == ["2027-02-21T18:00:00"]
     assert texts("p:Tasks/p:Task/p:Notes") == ['"晚"\n一天']
+
+
+def test_departments_are_summary_tasks_from_the_first_to_the_last_of_their_days():
+    rows = ET.fromstring(grouped()).findall("p:Tasks/p:Task", NS)
+
+    def of(name):
+        return [row.find(f"p:{name}", NS).text for row in rows]
+
+    assert of("WBS") == ["1", "build", "ship", "2", "check", "g1"]
+    assert of("ID") == ["1", "2", "3", "4", "5", "6"] and len(set(of("UID"))) == 6
+    assert of("OutlineNumber") == ["1", "1.1", "1.2", "2", "2.1", "3"]
+    assert of("OutlineLevel") == ["1", "2", "2", "1", "2", "1"]
+    assert of("Summary") == ["1", "0", "0", "1", "0", "0"]
+    assert of("Start")[0] == "2027-02-01T09:00:00" and of("Finish")[0] == "2027-02-20T18:00:00"
+    assert of("Duration")[0] == "PT112H0M0S"  # 14 working days of the project's calendar: 5 + 3 + 1 + 5
+    assert of("PercentComplete")[0] == "29"  # 40 % of five days, of seven
+    uids = dict(zip(of("WBS"), of("UID"), strict=True))
+    assert [uids[item.id] for item in ITEMS] == ["1", "2", "3", "4"]  # as without groups: ties and people keep theirs
+
+
+def test_baselines_are_kept_beside_the_dates_of_now():
+    rows = {row.find("p:WBS", NS).text: row for row in ET.fromstring(grouped()).findall("p:Tasks/p:Task", NS)}
+
+    def of(key):
+        base, names = rows[key].find("p:Baseline", NS), ("Number", "Start", "Finish", "Duration")
+        return None if base is None else tuple(base.find(f"p:{name}", NS).text for name in names)
+
+    assert of("build") == ("0", "2027-02-01T09:00:00", "2027-02-04T18:00:00", "PT32H0M0S")
+    assert of("ship") == ("0", "2027-02-18T09:00:00", "2027-02-19T18:00:00", "PT16H0M0S")
+    assert of("1") == ("0", "2027-02-01T09:00:00", "2027-02-19T18:00:00", "PT112H0M0S")
+    assert of("g1") is None
 
 
 def test_ties_say_kind_and_lag_in_tenths_of_minutes():
@@ -157,6 +198,24 @@ def test_mpxj_reads_what_was_written(tmp_path):
 
 
 @pytest.mark.full
+def test_mpxj_reads_summary_tasks_and_baselines(tmp_path):
+    pytest.importorskip("mpxj", reason="MPXJ is not installed: pip install mpxj jpype1 into an environment of its own")
+    jpype = pytest.importorskip("jpype")
+    if not jpype.isJVMStarted():
+        jpype.startJVM()
+    path = tmp_path / "schedule.xml"
+    path.write_bytes(grouped())
+    reader = jpype.JClass("org.mpxj.reader.UniversalProjectReader")()
+    tasks = {str(t.getWBS()): t for t in reader.read(str(path)).getTasks()}
+    above = {key: str(t.getParentTask().getName()) if t.getParentTask() else "" for key, t in tasks.items()}
+    assert above == {"1": "", "build": "技术 <部>", "ship": "技术 <部>", "2": "", "check": "QA", "g1": ""}
+    assert [key for key, t in tasks.items() if bool(t.getSummary())] == ["1", "2"]
+    kept = {key: (str(t.getBaselineStart()), str(t.getBaselineFinish())) for key, t in tasks.items() if key != "g1"}
+    assert kept["check"] == ("2027-02-02T09:00", "2027-02-04T18:00") and kept["1"][1] == "2027-02-19T18:00"
+    assert str(tasks["build"].getBaselineDuration()) == "4.0d" and tasks["g1"].getBaselineStart() is None
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("plan", ["wechat_platform", "private_domain_2026"])
 def test_mpxj_reckons_the_same_dates(plan, tmp_path):
     """MPXJ's own scheduler, given ties, calendars and durations of the file without its dates, comes to them."""
@@ -167,6 +226,7 @@ def test_mpxj_reckons_the_same_dates(plan, tmp_path):
     path = write_schedule(f"params/{plan}.yaml", "mspdi", str(tmp_path / "s.xml"), words("en"), out_root=tmp_path)
     project = jpype.JClass("org.mpxj.reader.UniversalProjectReader")().read(str(path))
     stated = {str(t.getWBS()): (str(t.getStart()), str(t.getFinish())) for t in project.getTasks()}
+    assert any(bool(t.getSummary()) for t in project.getTasks())
     for task in project.getTasks():
         task.setStart(None)
         task.setFinish(None)

@@ -137,6 +137,14 @@ def test_classical_pert_follows_one_path():
     assert caught.value.problems[0].field == "three_point.a"
 
 
+def test_classical_pert_follows_ties_of_every_kind_back_from_the_end():
+    """a 4 days; b begins 2 after a, 6 days, to 8; c ends 3 after b ends, 2 days: 9 to 11; d alone for 10."""
+    links = [Link("a", "b", "SS", 2.0), Link("b", "c", "FF", 3.0), Link("a", "c")]
+    network = Network(["d", "a", "b", "c"], links)
+    found = classical_pert(network, [(10, 10, 10), (4, 4, 4), (3, 6, 9), (2, 2, 2)])
+    assert (found.end, found.critical, found.variance) == (11.0, ("a", "b", "c"), 1.0)
+
+
 def test_least_crash_by_trying_all():
     """Whole units taken off each task, every combination tried."""
     network = Network(["a", "b", "c", "d"], [Link("a", "b"), Link("a", "c", lag=1.0), Link("b", "d"), Link("c", "d")])

@@ -1,7 +1,11 @@
-"""`python -m tests.reference FILE.json [FILE.json ...]`: exit status 1 when a case failed."""
+"""`python -m tests.reference [--effort N] FILE.json [FILE.json ...]`: exit status 1 when a case failed.
+
+--effort limits the search of each case of levelling, in units of CP-SAT's deterministic time.
+"""
 
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from tests.reference import budget, churn, experiments, planning, segments, value
@@ -12,8 +16,12 @@ JUDGES = budget.JUDGES | churn.JUDGES | experiments.JUDGES | planning.JUDGES | s
 
 def main(paths: list[str]) -> int:
     counts: Counter[str] = Counter()
+    judges = JUDGES
+    if paths[:1] == ["--effort"]:
+        limited = {form: partial(judge, effort=float(paths[1])) for form, judge in planning.JUDGES.items()}
+        judges, paths = JUDGES | limited, paths[2:]
     for path in paths:
-        for verdict in run_file(Path(path), planning.SOLVERS, JUDGES):
+        for verdict in run_file(Path(path), planning.SOLVERS, judges):
             counts[verdict.status] += 1
             if verdict.status != "passed":
                 print(f"{verdict.status}  {verdict.case}  {verdict.why}")

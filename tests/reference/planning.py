@@ -30,7 +30,7 @@ from planlib.funnel.users import (
 from planlib.milestones.levelling import level
 from planlib.milestones.network import Link, Network, classical_pert, crash, rss_buffer
 from planlib.milestones.progress import earned_schedule, indices
-from planlib.milestones.simulation import Group, Simulation, simulate
+from planlib.milestones.simulation import Group, Risk, Simulation, simulate
 from planlib.milestones.workdays import WorkCalendar
 
 Case = Mapping[str, Any]
@@ -359,10 +359,16 @@ def _psplib(path: Path) -> tuple[Network, list[int], dict[str, dict[str, int]], 
     return network, [row[2] for row in needs], demand, dict(zip(roles, people, strict=True))
 
 
-def rcpsp(case: Case, folder: Path) -> Iterator[str]:
-    """Level a file of PSPLIB; say what the schedule breaks, and how far its end is from what is known."""
+def rcpsp(case: Case, folder: Path, *, effort: float = 60.0) -> Iterator[str]:
+    """Level a file of PSPLIB; say what the schedule breaks, and how far its end is from what is known.
+
+    Args:
+        effort: limit of the search for an optimum, see `level`; where a schedule near the best known is asked for, a
+            tenth of it.
+    """
     network, days, demand, capacity = _psplib(folder / case["input"]["file"])
-    found = level(network, days, demand, capacity)
+    limit = effort if "optimal" in case["expected"] else effort / 10
+    found = level(network, days, demand, capacity, effort=limit)
     for link in network.links:
         if found.start[link.after] < found.finish[link.before]:
             yield f"{link.after} starts before {link.before} is done"
@@ -448,6 +454,41 @@ def mc_correlated_sum(case: Case, _: Case) -> dict[str, float]:
     return {"var": float(found.end.var())}
 
 
+def _numbers(given: Any) -> list[float]:
+    """Return numbers of a list, of a mapping, or one alone."""
+    rows = list(given.values()) if isinstance(given, Mapping) else given if isinstance(given, list) else [given]
+    return [float(row) for row in rows]
+
+
+def _first(case: Case, *names: str) -> Any:
+    return next(case[name] for name in names if name in case)
+
+
+def mc_risk_event(case: Case, expected: Case) -> dict[str, float]:
+    base = Distribution("fixed", mean=sum(_numbers(_first(case, "base", "duration"))))
+    events = [
+        Risk(f"r{k}", float(_first(row, "p", "probability", "prob")), _size(_first(row, "impact", "days")), ("t",))
+        for k, row in enumerate(_first(case, "events", "risks"))
+    ]
+    return _summary(_simulated({"t": base}, risks=events).end, case, expected)
+
+
+def _size(given: Any) -> Any:
+    return _distribution(given) if isinstance(given, Mapping) else Distribution("fixed", mean=float(given))
+
+
+def mc_shared_driver(case: Case, _: Case) -> dict[str, float]:
+    spread = {
+        f"t{k}": Distribution("fixed", mean=days)
+        for k, days in enumerate(_numbers(_first(case, "tasks", "base", "durations")))
+    }
+    factor = _size(case["driver"])
+    shared = [Risk("all", 1.0, factor, tuple(spread), "factor")]
+    apart = [Risk(f"r.{name}", 1.0, factor, (name,), "factor") for name in spread]
+    means = [float(_simulated(spread, risks=risks).end.mean()) for risks in (shared, apart)]
+    return {"mean_shared": means[0], "mean_independent": means[1]}
+
+
 def mc_criticality(case: Case, _: Case) -> dict[str, Any]:
     found = _simulated({f"t{k}": _distribution(one) for k, one in enumerate(case["parallel"])})
     return {"criticality": found.criticality.tolist()}
@@ -491,6 +532,8 @@ SOLVERS = {
     ("mc", "aggregate"): mc_aggregate,
     ("mc", "gates"): mc_gates,
     ("mc", "correlated_sum"): mc_correlated_sum,
+    ("mc", "risk_event"): mc_risk_event,
+    ("mc", "shared_driver"): mc_shared_driver,
     ("mc_criticality", "mc_criticality"): mc_criticality,
     ("dist", "beta_pert"): beta_pert,
     ("dist", "triangular"): triangular,

@@ -38,6 +38,22 @@ def test_right_wrong_and_unknown_cases(cases, last, status, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
+def test_risks_and_shared_drivers_have_their_closed_forms(tmp_path, capsys):
+    """10 + 4 with chance 1/4 + 8 with chance 1/2; two tasks of 10 times U(0.8, 1.2): mean 10 together, 32/3 apart."""
+    events = [{"p": 0.25, "impact": 4}, {"p": 0.5, "impact": 8}]
+    sums = {"mean": 15.0, "var": 16 * 0.1875 + 64 * 0.25, "p_le_20": 0.5 + 0.5 * 0.75}
+    driver = {"base": [10, 10], "driver": {"dist": "uniform", "a": 0.8, "b": 1.2}}
+    cases = [
+        case(sums, "mc", "risk_event", {"base": 10, "events": events}) | {"tol": 0.1},
+        case({"mean_shared": 10.0, "mean_independent": 32 / 3}, "mc", "shared_driver", driver) | {"tol": 0.02},
+        case({"mean_shared": 11.0}, "mc", "shared_driver", driver) | {"tol": 0.02},
+    ]
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps({"cases": cases}), encoding="utf-8")
+    assert main(["--effort", "1", str(path)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 1 failed, 0 skipped"
+
+
 LONG = ("rcpsp", "rcpsp_bound")  # a minute each
 
 

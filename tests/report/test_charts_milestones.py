@@ -45,6 +45,20 @@ def full_schedule() -> charts.Schedule:
     )
 
 
+def with_progress() -> charts.Schedule:
+    """The same with seven rows begun, one done, five moved against the baseline, a milestone's due day too."""
+    data = full_schedule()
+    rows = list(data.rows)
+    for k in range(7):
+        if not rows[k].milestone:
+            rows[k] = replace(rows[k], done=1.0 if k == 0 else 0.4)
+    for k in (0, 1, 13, 20, 39):
+        week = dt.timedelta(days=7)
+        rows[k] = replace(rows[k], baseline=(rows[k].start - week, rows[k].finish - 2 * week))
+    rows[5] = replace(rows[5], baseline=(dt.date(2027, 1, 29), dt.date(2027, 1, 29)))
+    return replace(data, rows=rows)
+
+
 def some_dates() -> charts.Dates:
     day = dt.date(2027, 2, 26)
     late = charts.Dated(name("late"), name("lane"), day, dt.date(2027, 3, 30), day, dt.date(2028, 5, 20), -22)
@@ -64,6 +78,7 @@ def a_year() -> charts.Year:
 
 DRAWN = {
     "schedule": (charts.schedule, full_schedule, SCHEDULE),
+    "progress": (charts.schedule, with_progress, SCHEDULE),
     "dates": (charts.dates, some_dates, BODY),
     "year": (charts.year, a_year, BODY),
 }
@@ -130,6 +145,23 @@ def test_bars_lie_on_their_days():
     own = next(p for p in bars if 3 < p.get_y() < 4)
     assert own.get_x() == (row.start - dt.date(2027, 1, 1)).days
     assert own.get_width() == (row.finish - row.start).days + 1
+
+
+def test_what_is_done_fills_the_bar_and_the_baseline_lies_below_it():
+    data = with_progress()
+    figure = charts.schedule(data, words("en"))
+    first = dt.date(2027, 1, 1)
+    bars = [p for p in figure.axes[0].patches if isinstance(p, Rectangle) and 1 < p.get_y() < 2]
+    whole, done, thin = sorted(bars, key=lambda p: (p.get_y(), -p.get_width()))
+    row = data.rows[1]
+    assert done.get_width() == pytest.approx(0.4 * whole.get_width()) and done.get_x() == whole.get_x()
+    assert thin.get_y() >= whole.get_y() + whole.get_height() and thin.get_height() < whole.get_height() / 2
+    assert thin.get_x() == (row.baseline[0] - first).days
+    assert thin.get_width() == (row.baseline[1] - row.baseline[0]).days + 1
+    assert {"done", "baseline"} <= set(shown(figure))
+    # the numbers stand beside the bars, above the baselines
+    plain = charts.schedule(full_schedule(), words("en"))
+    assert not {"done", "baseline"} & set(shown(plain))
 
 
 def test_today_is_drawn_only_inside():

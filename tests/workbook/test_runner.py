@@ -166,10 +166,10 @@ def test_locale_and_code_are_part_of_the_key(book):
     plan_sha256 = "0" * 64
     with Ledger(book.out) as ledger:
 
-        progress = book.root / "params" / "small.progress.csv"
+        progress, baseline = (book.root / "params" / f"small.{name}.csv" for name in ("progress", "baseline"))
 
         def around(locale):
-            where = {"project_root": book.root, "data_root": "data/", "ledger": ledger, "progress": progress}
+            where = {"project_root": book.root, "data_root": "data/", "ledger": ledger, "beside": [progress, baseline]}
             return keys.surroundings(plan_sha256, locale=locale, **where)
 
         before = around("en")
@@ -184,9 +184,10 @@ def test_locale_and_code_are_part_of_the_key(book):
         assert around("en") != before
         tidy.unlink()
         progress.parent.mkdir(exist_ok=True)
-        progress.write_text("task", encoding="utf-8")
-        assert around("en") != before
-        progress.unlink()
+        for path in (progress, baseline):
+            path.write_text("task", encoding="utf-8")
+            assert around("en") != before
+            path.unlink()
         (book.root / "requirements.lock").write_text("numpy==2", encoding="utf-8")
         assert around("en") != before
         (book.root / "requirements.lock").unlink()

@@ -37,7 +37,6 @@ from planlib.report.charts.base import (
     spread,
     styled,
     target,
-    today,
     width_of,
     write,
 )
@@ -48,6 +47,7 @@ MOST_MONTHS = 12
 CRITICAL = "#98A2AC"
 
 _HEAD = 36.0  # height of stage strip and month row
+_FOOT = 12.0  # height of the word under the line of today
 _RIGHT = 9.0  # half a gate stands beyond the last month
 _LANE = 78.0
 _NUMBER = 22.0
@@ -145,8 +145,9 @@ def schedule(data: Schedule, words: Words) -> Figure:
     names = [width_of(words.pick(row.name), 8, "Bold") for row in data.rows]
     left = min(max(150.0, _LANE + _NUMBER + max(names, default=0.0) + 14), 400.0)
     count = len(data.rows)
-    pitch = min(16.0, (SCHEDULE - _HEAD - 2) / max(count, 1))
     axis = _Calendar(data.start, data.months)
+    inside = axis.first < data.today < axis.day(axis.length)
+    pitch = min(16.0, (SCHEDULE - _HEAD - 2 - _FOOT * inside) / max(count, 1))
     ax = panel(figure, left, _HEAD, LIVE - _RIGHT - left, pitch * count, xlim=(0, axis.length), ylim=(count, 0))
     _lanes(figure, data, words, pitch)
     _months(figure, ax, axis, words, centre=25.0)
@@ -156,18 +157,26 @@ def schedule(data: Schedule, words: Words) -> Figure:
     moved = any(row.baseline for row in data.rows)
     bar = _BESIDE_BASELINE if moved else _ALONE
     for k, row in enumerate(data.rows):
-        _bar_number(ax, words, row, k, _row(ax, axis, row, k, bar), links)
+        _bar_number(ax, words, row, k, _row(ax, axis, row, k, bar), links, bar)
         _baseline(ax, axis, row, k)
     for link in links:
         _draw_link(ax, link, pitch, bar)
     _gates(figure, ax, axis, data.gates)
-    if axis.first < data.today < axis.day(axis.length):
-        date = words.date(data.today)
-        today(ax, axis.x(data.today), words.text("charts.today", date=date))
+    if inside:
+        _today(figure, ax, axis.x(data.today), words.text("charts.today", date=words.date(data.today)), pitch * count)
     marks = ["other", *(["critical"] if any(row.critical for row in data.rows) else []), "due", "late"]
     marks += [name for name, drawn in (("done", any(row.done for row in data.rows)), ("baseline", moved)) if drawn]
     _legend(figure, words, marks, left)
     return figure
+
+
+def _today(figure: Figure, ax: Axes, x: float, text: str, height: float) -> None:
+    """Draw the line of the as-of day with its word below the rows, where no bar is."""
+    left, width = _span(ax)
+    ax.axvline(x, color=RED, linewidth=1.2, zorder=5)
+    half = width_of(text, 9, "Medium") / 2
+    place = min(max(left + x / ax.get_xlim()[1] * width, left + half), LIVE - half)
+    write(figure, place, _HEAD + height + 7, text, size=9, weight="Medium", colour=RED, ha="center")
 
 
 class _Calendar:
@@ -316,11 +325,20 @@ def _baseline(ax: Axes, axis: _Calendar, row: Row, k: int) -> None:
     ax.add_patch(Rectangle(*box, facecolor=INK3, edgecolor="none", zorder=3.2))
 
 
-def _bar_number(ax: Axes, words: Words, row: Row, k: int, ends: tuple[float, float], links: Sequence[_Link]) -> None:
+def _bar_number(
+    ax: Axes,
+    words: Words,
+    row: Row,
+    k: int,
+    ends: tuple[float, float],
+    links: Sequence[_Link],
+    bar: tuple[float, float],
+) -> None:
     """Repeat the row's number at the left of its bar, at its right where a link passes, not at all at the margin."""
     length, width = ax.get_xlim()[1], _span(ax)[1]
     shown = words.number(row.number, "count")
     gap = 6.0 if row.milestone else 3.0
+    place = k + (0.5 if row.milestone else sum(bar) / 2)
     room = (gap + width_of(shown, 6.8) + 1.5) * length / width
     crossed = any(
         ends[0] - room < link.turn < ends[0] and min(link.source, link.row) < k < max(link.source, link.row)
@@ -328,9 +346,9 @@ def _bar_number(ax: Axes, words: Words, row: Row, k: int, ends: tuple[float, flo
     )
     if crossed and ends[1] + room < length:
         gap = gap if ends[0] == ends[1] else 3.0
-        write(ax, ends[1], k + 0.5, shown, size=6.8, dx=gap)
+        write(ax, ends[1], place, shown, size=6.8, dx=gap)
     elif not crossed and ends[0] > room:
-        write(ax, ends[0], k + 0.5, shown, size=6.8, ha="right", dx=-gap)
+        write(ax, ends[0], place, shown, size=6.8, ha="right", dx=-gap)
 
 
 def _draw_link(ax: Axes, link: _Link, pitch: float, bar: tuple[float, float]) -> None:
@@ -339,7 +357,8 @@ def _draw_link(ax: Axes, link: _Link, pitch: float, bar: tuple[float, float]) ->
     down = link.row > link.source
     tip = link.row + (bar[0] if down else bar[1])
     neck = tip - 3.2 / pitch * (1 if down else -1)
-    xs, ys = [link.start, link.turn, link.turn], [link.source + 0.5, link.source + 0.5, neck]
+    middle = link.source + sum(bar) / 2
+    xs, ys = [link.start, link.turn, link.turn], [middle, middle, neck]
     segment(ax, xs, ys, colour=INK, width=0.9, zorder=4.5)
     corners = [(link.turn - 2 * point, neck), (link.turn + 2 * point, neck), (link.turn, tip)]
     ax.add_patch(Polygon(corners, closed=True, facecolor=INK, edgecolor="none", zorder=4.5))
