@@ -12,6 +12,7 @@ from planlib.core.words import LOCALES, words
 from planlib.plan.load import Plan, leaves
 from planlib.plan.model import (
     Bilingual,
+    Mitigated,
     Quantity,
     Response,
     Retention,
@@ -62,6 +63,7 @@ _UNITS = {
     "schedule.tasks[].shorter.cost_per_day": "CNY",
     "schedule.tasks[].smaller": "days",
     "schedule.risks[].mitigated.cost": "CNY",
+    "risks[].mitigated": "probability",
     "team.roles.*.cost_per_year": "CNY",
 }
 _PERIODS = {
@@ -79,6 +81,7 @@ _IN_GROUPS = (
     "schedule.tasks[].shorter.",
     "schedule.tasks[].smaller",
     "schedule.risks[].mitigated.",
+    "risks[].mitigated",
     "team.roles.*.",
 )
 
@@ -172,6 +175,8 @@ def _figures(kind: str, leaf: Sourced) -> tuple[float | None, float | None, floa
         return leaf.central, low, high, leaf.unit or (catalogue()[leaf.metric].unit if leaf.metric else unit)
     if isinstance(leaf, ScheduleRisk):
         return leaf.chance, None, None, "probability"
+    if isinstance(leaf, Mitigated):
+        return leaf.probability, None, None, "probability"
     if isinstance(leaf, Response):
         return leaf.ceiling, None, None, unit
     if isinstance(leaf, Retention):
@@ -209,7 +214,7 @@ def _label(plan: Plan, path: str, kind: str, leaf: Sourced, locale: str) -> str:
 
 def _named(plan: Plan, path: str, locale: str) -> str:
     """Return the name of the channel, experiment, task, risk, role or ladder whose figure this is, or ""."""
-    row = re.match(r"(channels|experiments|schedule\.tasks|schedule\.risks|customers\.tiers)\[(\d+)\]", path)
+    row = re.match(r"(channels|experiments|schedule\.tasks|schedule\.risks|risks|customers\.tiers)\[(\d+)\]", path)
     if row:
         item = attrgetter(row[1])(plan)[int(row[2])]
         return words(locale).pick((item.question if row[1] == "experiments" else item.name).model_dump())

@@ -54,6 +54,8 @@ _REFERENCES = (
     ("experiments.*.owner", "owners"),
     ("experiments.*.apart.*", "experiments"),
     ("risks.*.owner", "owners"),
+    ("review.actions.*.owner", "owners"),
+    ("review.duties.*.owner", "owners"),
     ("organisation.units.*.parent", "units"),
     ("budget.fixed.*.of", "spending"),
     ("budget.actual.*.of", "spending"),

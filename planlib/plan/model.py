@@ -49,6 +49,14 @@ def _month_day(text: str) -> str:
     return _dated(text, f"2001-{text}", "MM-DD")
 
 
+def _moment(text: str) -> str:
+    """Return a day and time of day, as written."""
+    day, _, clock = text.partition(" ")
+    if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", clock):
+        raise PydanticCustomError("planlib.date", "date", {"form": "YYYY-MM-DD HH:MM"})
+    return _dated(text, day, "YYYY-MM-DD HH:MM")
+
+
 def _dated(text: str, day: str, form: str) -> str:
     try:
         if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
@@ -99,6 +107,7 @@ MetricId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
 YearMonth = Annotated[str, AfterValidator(_year_month)]
 MonthDay = Annotated[str, AfterValidator(_month_day)]
 Day = Annotated[str, AfterValidator(_day)]
+Moment = Annotated[str, AfterValidator(_moment)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
 SparkAddress = Annotated[str, AfterValidator(_spark_address)]
@@ -811,6 +820,13 @@ class Trigger(Base):
     below: float | None = None
 
 
+class Mitigated(Sourced):
+    """What is left of a risk once its response stands."""
+
+    probability: Share
+    effect: Range | None = None
+
+
 class Risk(Sourced):
     id: Id
     name: Bilingual
@@ -821,6 +837,7 @@ class Risk(Sourced):
     response: Bilingual | None = None
     owner: Id
     dimension: Id | None = None
+    mitigated: Mitigated | None = None
 
 
 class Limits(Base):
@@ -871,6 +888,81 @@ class Customers(Base):
         if self.tiers and told[0] is None and abs(sum(tier.share or 0 for tier in self.tiers) - 1) > 1e-9:
             raise PydanticCustomError("planlib.tier_shares", "tiers", {"at": "tiers"})
         return self
+
+
+class Promotion(Sourced):
+    """Days of each year on which more is sold; `factor` times an ordinary day, measured from the data when left out."""
+
+    id: Id
+    name: Bilingual
+    first: MonthDay
+    last: MonthDay
+    factor: AmountQuantity | None = None
+
+
+class Measure(Base):
+    """An action that a review decided on, and what has come of it."""
+
+    id: Id
+    name: Bilingual
+    owner: Id
+    opened: Day
+    due: Day
+    ended: Day | None = None
+    dropped: bool = False
+    metric: MetricId | None = None
+    expected: float | None = None
+    observed: float | None = None
+    between: Range | None = None
+    experiment: Short | None = None
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _closed_with_reason(self):
+        if self.ended and not self.experiment and not self.reason:
+            raise PydanticCustomError("planlib.missing", "reason", {"at": "reason"})
+        if min(self.due, self.ended or self.due) < self.opened:
+            at = "due" if self.due < self.opened else "ended"
+            raise PydanticCustomError("planlib.end_before_start", at, {"at": at})
+        return self
+
+
+class Incident(Base):
+    """Something that went wrong, and when each step of its response was done."""
+
+    id: Id
+    name: Bilingual
+    kind: Literal["technical", "opinion_ordinary", "opinion_major", "compliance"]
+    began: Moment
+    done: dict[Literal["diagnose", "restore", "report", "answer", "start", "remedy"], Moment] = {}
+    down: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self):
+        for step, when in self.done.items():
+            if when < self.began:
+                raise PydanticCustomError("planlib.end_before_start", "done", {"at": f"done.{step}"})
+        return self
+
+
+class Duty(Sourced):
+    """Something that law or the platform asks for, once or again and again."""
+
+    id: Id
+    name: Bilingual
+    owner: Id
+    due: Day
+    every_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+    done: tuple[Day, ...] = ()
+
+
+class Review(Base):
+    """What weekly, monthly and quarterly reviews follow."""
+
+    promotions: tuple[Promotion, ...] = ()
+    actions: tuple[Measure, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    duties: tuple[Duty, ...] = ()
 
 
 class Decision(Base):
@@ -941,6 +1033,7 @@ class PlanModel(Base):
     risks: tuple[Risk, ...] = ()
     limits: Limits = Limits()
     customers: Customers | None = None
+    review: Review = Review()
     decisions: tuple[Decision, ...] = ()
     data: Data = Data()
     report: Report = Report()
