@@ -29,7 +29,7 @@ from planlib.plan import uncertain
 from planlib.plan.load import Plan
 from planlib.plan.model import Quantity
 
-FEW = 2_000  # paths of the questions that run the plan many times
+FEW = 1_000  # paths of the questions that run the plan many times
 WANTED = 0.8
 MONTH_WORKDAYS = 21  # working days of a month's slip
 MOST_MONEY = 3.0  # largest factor on the money for channels
@@ -86,6 +86,13 @@ class Asked:
     def chances(self) -> tuple[list[dict[str, Any]], dict[str, Chance]]:
         """The goals with their chance beside them, and the chances by goal."""
         return with_chances(self.goals, self.metrics)
+
+    @cached_property
+    def on_time(self) -> dict[str, float]:
+        """{goal: chance with gates on their dates, money in full, no risk and no test}: that of notebook 20."""
+        held = ("dates", "budget", "risks", "experiments")
+        found = self.world.metrics(self.world.run(at_plan=held))
+        return {goal["id"]: hit_share(goal, at_due(found, goal)) for goal in self.goals}
 
     def together(self) -> dict[int, Together]:
         """Return {month: chance that all targets due by then are met}; 0: all targets, dated or not."""
@@ -530,7 +537,7 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     surprise = -found.log_evidence / len(known)
     if found.ess >= LEAST_ESS:
         return Again(last, "weights", found.ess, found.weights, asked.metrics, surprise)
-    few = min(asked.world.paths, 2 * FEW)
+    few = min(asked.world.paths, 4 * FEW)
     rng = stream(asked.world.seed, "joint again")
     latent = outlooking.Latent(asked.world)
 

@@ -38,6 +38,21 @@ def test_own_goals_are_what_the_plan_forecasts(asked):
     assert found[GMV].probability == pytest.approx(float((asked.metrics[outlooking.TO_DATE][:, -1] >= 43.5e6).mean()))
 
 
+def test_on_plan_dates_the_chance_is_that_of_notebook_20(asked):
+    from planlib.funnel.model import Drivers, run
+    from planlib.plan import uncertain
+
+    drawn = run(Drivers(**uncertain.arguments(asked.world.plan, asked.world.sample))).metrics
+    row = goal(asked, "w-gmv-share-two-years")
+    for level in (row["goal"], float(np.median(drawn["gmv_share"][:, 23]))):
+        at = {**row, "goal": level}
+        exact = float((drawn["gmv_share"][:, 23] >= level).mean())
+        held = ("dates", "budget", "risks", "experiments")
+        found = asked.world.metrics(asked.world.run(at_plan=held))
+        assert q.hit_share(at, q.at_due(found, at)) == exact
+    assert asked.on_time[row["id"]] == float((drawn["gmv_share"][:, 23] >= row["goal"]).mean())
+
+
 def test_causes_explain_the_whole_gap(asked):
     found = asked.causes([goal(asked, GMV)])[GMV]
     assert found.at_plan == 1.0  # with every cause at plan it is the plan

@@ -67,7 +67,7 @@ def chance_rows(
     Args:
         rows: goals with their chance, `planlib.funnel.chances.with_chances`.
         splits: {goal: `planlib.outlook.causes.Split`}.
-        on_time: {goal: chance on plan dates, of notebook 20}.
+        on_time: {goal: chance on plan dates, as notebook 20 has it}.
     """
     return [
         cells("target", goal_name(row))
