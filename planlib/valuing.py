@@ -180,6 +180,15 @@ def segment(now: Customers, before: Customers | None, given: Mapping[str, float]
     return Segmentation(cuts, proposed, found, segments.profile(found.segment, *_rfms(now)), moved, shift)
 
 
+def value_radar(found: Found) -> tuple[radar.Radar, ...]:
+    """Return where each segment stands on the three axes of the value radar, as percentiles of all listed customers."""
+    listed = found.listed
+    axes = {"activity": listed.acts, "spending": listed.money_cny, "influence": listed.social}
+    return radar.radar(
+        axes, found.segmentation.segmented.segment, groups=len(segments.SEGMENTS), names=segments.SEGMENTS
+    )
+
+
 def stability(listed: Customers, rng: np.random.Generator) -> segments.Stability:
     """Return how many listed customers keep their segment when cuts are proposed again from a resample."""
     return segments.stability(*_rfms(listed), rng=rng, resamples=50)

@@ -146,7 +146,7 @@ class Answer:
 def connect(
     *, path: str | Path = ":memory:", threads: int | None = None, spill: str | Path | None = None
 ) -> DuckDBPyConnection:
-    """Open DuckDB so that it loads nothing from the network and stays inside its share of memory."""
+    """Open DuckDB so that it loads nothing from the network, stays inside its share of memory and prints nothing."""
     import duckdb
 
     config: dict[str, object] = {
@@ -158,7 +158,9 @@ def connect(
         config["threads"] = threads
     if spill is not None:
         config["temp_directory"] = str(spill)
-    return duckdb.connect(str(path), config=config)
+    db = duckdb.connect(str(path), config=config)
+    db.execute("SET enable_progress_bar = false")
+    return db
 
 
 def statement(name: str) -> str:

@@ -347,6 +347,21 @@ def goal_rows(goals: Mapping[str, Any]) -> list[Row]:
     ]  # fmt: skip
 
 
+RADAR_UNITS = {
+    "segment": "words:customers.segments", "customers": "users", "activity": "number", "spending": "number",
+    "influence": "number",
+}  # fmt: skip
+
+
+def radar_rows(found: Sequence[Any]) -> list[Row]:
+    """Return a row a segment with its mean percentile on each axis of the value radar."""
+    return [
+        {"segment": f"{one.group}.name", "customers": float(one.customers)}
+        | {axis: told(at) for axis, at in one.axes.items()}
+        for one in found
+    ]
+
+
 def goals(book: Any, found: Mapping[str, Any], near: int) -> Text:
     """Record the goals; return the heading."""
     first = found.get("first_purchase")
@@ -386,6 +401,17 @@ def pushes(book: Any, found: Any, limit: float | None) -> Text:
     shown = ("doses", columns)
     _page(book, "customer_pushes", kind, like="pushes", chart="pushes", table=shown, strong="rate", **values)
     return book.text(f"value.say.{kind}", **values)
+
+
+TOO_OFTEN_UNITS = {"planned": "bilingual", "pushes": "messages_per_user_week"}
+
+
+def too_often_rows(above: Sequence[Any], tests: Mapping[str, Mapping[str, str]]) -> list[Row]:
+    """Return a row for everything planned that sends more than customers bear: the plan's limit, and tests by name."""
+    from planlib.core.words import LOCALES, words
+
+    limit = {locale: words(locale).text("value.plan_limit") for locale in LOCALES}
+    return [both("planned", tests.get(one.id, limit)) | {"pushes": one.per_week} for one in above]
 
 
 def dose_rows(response: Any) -> list[Row]:

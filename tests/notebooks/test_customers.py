@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from planlib import valuing
 from planlib.core import results as res
+from planlib.data import baseline as data
+from planlib.data.engine import Engine
 from planlib.data.load import load
 from planlib.data.sample import write_sample
 from planlib.plan import load_plan
@@ -63,11 +67,11 @@ def runs(tmp_path_factory):
     for name, tables in ODD.items():
         data_root(folder / name, **tables)
     arguments = []
-    for name, plan, data, locale in (
+    for name, plan, root_name, locale in (
         ("zh", SAMPLE, "sample", "zh"), ("en", SAMPLE, "sample", "en"), ("nothing", WECHAT, "nowhere", "zh"),
         ("no_terms", MINIMAL, "no_orders", "en"), *((name, SAMPLE, name, "zh") for name in ODD),
     ):  # fmt: skip
-        path, root = folder / f"{name}.json", (folder / data).as_posix()
+        path, root = folder / f"{name}.json", (folder / root_name).as_posix()
         change = f"data={{root: '{root}'}}" if plan == MINIMAL else f"data.root={root}"
         path.write_text(load_plan(ROOT / plan, sets=(change,)).resolved_json(), encoding="utf-8")
         arguments += [locale, path, folder / "out" / name]
@@ -114,6 +118,21 @@ def test_what_is_planted_is_found(runs):
     assert value(found, "ask_recall") == pytest.approx(0.923, abs=5e-4)
     lines = [value(found, f"line_{k}") for k in range(3)]
     assert lines == pytest.approx([680, 1_224, 1_360])
+
+
+def test_planted_segments_show_in_those_that_are_found(runs):
+    """The planted core customers buy more than twice as often as the others: key customers hold more of them."""
+    folder = runs.parent / "sample"
+    with Engine(folder) as tables:
+        days = data.period(tables)
+        now = valuing.at(tables, data.Windows(days[1], days[0]))
+        rows = tables.query("SELECT external_hid, MAX(tag_name) AS tag FROM customer_tags GROUP BY external_hid").rows()
+    listed = now.where(now.listed)
+    found = valuing.segment(listed, None, {})
+    tag = {row["external_hid"]: row["tag"] for row in rows}
+    core = np.array([tag.get(hid) == "高价值" for hid in listed.external_hid])
+    key = np.char.startswith(found.segmented.names.astype(str), "key")
+    assert key.sum() > 50 and core[key].mean() > 1.4 * core[~key].mean()
 
 
 def test_lists_hold_hashed_ids_once_and_reasons_that_have_words(runs):
