@@ -40,7 +40,9 @@ class Answer:
         subtitle: what it rests on.
         heads: of the columns.
         rows: of cells in words.
+        ranks: of the rows, 0 for those that the page must have; the highest are left out where it cannot hold all.
         notes: sentences below.
+        reading: the one that the page ends with.
         plain: the same figures for JSON, at full precision.
     """
 
@@ -50,7 +52,9 @@ class Answer:
     subtitle: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    ranks: tuple[int, ...]
     notes: tuple[str, ...]
+    reading: str
     plain: Mapping[str, Any]
 
 
@@ -95,10 +99,14 @@ def why(target: str, plan: Plan, w: Words, *, wanted: float = questions.WANTED, 
     chance = w.number(row["probability"], "probability")
     cause = w.text(f"outlook.cause.{(split.cause or split.basis) if split else 'none'}")
     rows = _cause_rows(split, unit, w) if split else []
+    ranks = [1 if k < 3 else 3 for k in range(len(rows))]
     if repairs:
-        rows += _repair_rows(repairs, plan, sure, w)
+        more = _repair_rows(repairs, sure, w)
+        rows += [cells for cells, _ in more]
+        ranks += [rank for _, rank in more]
     notes = [w.text("answers.why.gap", **_gap(row, w)), w.text("answers.why.binds", cause=cause)]
-    notes += _repair_notes(repairs, w)
+    told = _repair_notes(repairs, w)
+    notes += told
     plain = {
         "target": target, "plan": plan.file, "wanted": wanted, "paths": paths, "goal": goal["goal"], "unit": unit,
         "month": goal["judged_month"], "chance": row["probability"], "interval": _interval(row, paths),
@@ -114,7 +122,7 @@ def why(target: str, plan: Plan, w: Words, *, wanted: float = questions.WANTED, 
         "why", plan, w.text("answers.why.headline", target=name, chance=chance, wanted=sure),
         w.text("answers.subtitle", plan=w.pick(plan.title), paths=w.number(paths, "count")),
         tuple(w.text(f"answers.head.{head}") for head in ("what", "chance", "level", "cost")), tuple(rows),
-        tuple(notes), plain,
+        tuple(ranks), tuple(notes), told[0], plain,
     )  # fmt: skip
 
 
@@ -155,7 +163,8 @@ def _level(value: float, unit: str, w: Words) -> str:
     return w.number(value, "points" if unit in ("ratio", "probability") else unit, signed=True)
 
 
-def _repair_rows(repairs: Any, plan: Plan, sure: str, w: Words) -> list[tuple[str, ...]]:
+def _repair_rows(repairs: Any, sure: str, w: Words) -> list[tuple[tuple[str, ...], int]]:
+    """Return cells and rank of each row."""
     rows = []
     alone = sorted(repairs.inside.alone.items(), key=lambda pair: -pair[1].chance)
     for name, it in alone:
@@ -163,16 +172,16 @@ def _repair_rows(repairs: Any, plan: Plan, sure: str, w: Words) -> list[tuple[st
         key = "alone" if it.setting is not None else "alone_short"
         cost = w.number(it.cost_cny, "CNY")
         told = (w.number(it.chance, "probability"), _factor(it.setting, name, w), cost)
-        rows.append((w.text(f"answers.why.{key}", lever=lever), *told))
+        rows.append(((w.text(f"answers.why.{key}", lever=lever), *told), 1 if key == "alone" else 2))
     if repairs.inside.settings and repairs.inside.feasible:
         for name, setting in repairs.inside.settings.items():
             lever = w.text("answers.why.together", lever=w.text(f"outlook.lever.{name}"), wanted=sure)
             cost = w.number(repairs.inside.costs.get(name), "CNY")
-            rows.append((lever, w.number(repairs.inside.chance, "probability"), _factor(setting, name, w), cost))
+            rows.append(((lever, w.number(repairs.inside.chance, "probability"), _factor(setting, name, w), cost), 0))
     if repairs.beyond is not None and repairs.beyond.together.feasible:
         for name, factor in repairs.beyond.together.factors.items():
             lever = w.text("answers.why.beyond", lever=w.text(f"outlook.lever.{name}"), wanted=sure)
-            rows.append((lever, sure, _factor(factor, name, w), "—"))
+            rows.append(((lever, sure, _factor(factor, name, w), "—"), 0))
     return rows
 
 
@@ -250,6 +259,7 @@ def whatif(
     after = questions.Asked.of(outlooking.world(changed or plan, paths=paths, seed=plan.seed, slips=slips))
     months = min(plan.months, after.world.plan.months)
     rows, plain = _gate_rows(before, after, w)
+    ranks = [1] * len(rows)
     moves = [
         ("users", "users", *(x.metrics[_USERS][:, months - 1] for x in (before, after))),
         ("gmv", "CNY", *(x.metrics[_TO_DATE][:, months - 1] for x in (before, after))),
@@ -258,10 +268,12 @@ def whatif(
     for key, unit, was, now in moves:
         cells, plain[key] = _moved(was, now, unit, w)
         rows.append((w.text(f"answers.row.{key}"), *cells))
+        ranks.append(0)
     chances = _chance_rows(before, after, w)
     plain["targets"] = {name: {"before": a, "after": b} for name, _, a, b in chances}
     for _, told, a, b in chances:
         rows.append((told, *(w.number(x, "probability") for x in (a, b)), w.number(b - a, "points", signed=True)))
+        ranks.append(0 if abs(b - a) > 0.0005 else 2)
     notes, plain["recovery"] = _restore(before, after, chances, w)
     change_gmv = plain["gmv"]["mean"]
     key = "same" if abs(change_gmv) < 0.5 else "less" if change_gmv < 0 else "more"
@@ -271,7 +283,7 @@ def whatif(
         "whatif", plan, w.text(f"answers.whatif.{key}", **(told if key != "same" else {})),
         w.text("answers.subtitle", plan=w.pick(plan.title), paths=w.number(paths, "count")),
         tuple(w.text(f"answers.head.{head}") for head in ("what", "before", "after", "change")), tuple(rows),
-        tuple(notes), plain,
+        tuple(ranks), tuple(notes), notes[0], plain,
     )  # fmt: skip
 
 
@@ -386,7 +398,7 @@ def write_pdf(answer: Answer, path: str | Path, w: Words) -> Path:
     names = [f"c{k}" for k in range(len(answer.heads))]
     with TemporaryDirectory(prefix="planlib_answer_") as folder:
         own = Path(folder) / answer.name
-        table = pd.DataFrame(list(answer.rows[:MOST_ROWS]), columns=names)
+        table = pd.DataFrame(page_rows(answer), columns=names)
         results.write_table(own / "tables" / "answer.parquet", table)
         results.write(own / "results.json", _results(answer, names))
         (made,) = make_decks(folder, locales=[w.locale], notebooks=[answer.name], out_dir=Path(folder) / "decks")
@@ -394,19 +406,24 @@ def write_pdf(answer: Answer, path: str | Path, w: Words) -> Path:
     return Path(path)
 
 
+def page_rows(answer: Answer) -> list[tuple[str, ...]]:
+    """Return the rows that one page holds, in their order, the most important ones kept."""
+    order = sorted(range(len(answer.rows)), key=lambda k: (answer.ranks[k], k))
+    return [answer.rows[k] for k in sorted(order[:MOST_ROWS])]
+
+
 def _results(answer: Answer, names: Sequence[str]) -> dict[str, Any]:
     from planlib.core import results
 
     plan = answer.plan
-    heads = ("why" if answer.name == "why" else "whatif", names)
     columns = [
-        {"name": name, "head": f"answers.page.{heads[0]}_{k}", "kind": "text", "weight": 3.0 if k == 0 else 1.0}
+        {"name": name, "head": f"answers.page.{answer.name}_{k}", "kind": "text", "weight": 3.0 if k == 0 else 1.0}
         for k, name in enumerate(names)
     ]
     page = {
         "id": "answer", "section": f"answers.page.{answer.name}", "layout": "table", "title": _said(answer.headline),
         "subtitle": _said(answer.subtitle), "chart": None, "table": {"id": "answer", "columns": columns},
-        "reading": _said(answer.notes[-1]) if answer.notes else None, "source": _said(Path(plan.file).name),
+        "reading": _said(answer.reading), "source": _said(Path(plan.file).name),
     }  # fmt: skip
     as_of = plan.data.as_of or f"{plan.start}-01"
     return {

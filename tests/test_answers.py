@@ -1,6 +1,7 @@
 """`planlib why` and `planlib whatif`: the same numbers as the simulation, in words, JSON and on one page."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,11 @@ def test_one_page(why, whatif, tmp_path):
         path = answers.write_pdf(answer, tmp_path / f"{answer.name}.pdf", words(locale))
         data = path.read_bytes()
         assert data.startswith(b"%PDF") and data.count(b"/Type /Page\n") + data.count(b"/Type/Page/") <= 1
+
+
+def test_the_page_keeps_what_matters(why):
+    wide = replace(why, rows=tuple((str(k), "", "", "") for k in range(20)), ranks=(2,) * 10 + (0,) * 10)
+    assert [row[0] for row in answers.page_rows(wide)] == [*map(str, range(3)), *map(str, range(10, 20))]
 
 
 def test_a_target_finds_its_plan():
