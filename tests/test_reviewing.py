@@ -1,0 +1,217 @@
+"""Plan and tables meet the review: planted faults are found in time, nothing else is, and W runs without data."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planlib import reviewing
+from planlib.baseline.levels import measured, not_measurable
+from planlib.core.metrics import catalogue
+from planlib.data import baseline as data
+from planlib.data.engine import Engine
+from planlib.data.load import load
+from planlib.data.sample import write_sample
+from planlib.plan import load_plan
+from planlib.review import alarms, compliance, scorecard, service, variance
+
+PARAMS = Path(__file__).resolve().parents[1] / "params"
+W, P = (load_plan(PARAMS / f"{name}.yaml") for name in ("wechat_platform", "private_domain_2026"))
+UNDER_WAY = load_plan(PARAMS / "sample_brand.yaml", sets=("plan.start=2026-01",))
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    root = tmp_path_factory.mktemp("brand")
+    write_sample(root, customers=20_000, seed=7)
+    load(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def truth(sample):
+    return json.loads((sample / "truth.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def asked(sample):
+    with Engine(sample) as tables:
+        found = data.collect(tables)
+        acting = tables.query("acting_daily", found.windows.parameters()).rows()
+        months = reviewing.whole_months(found.windows)[-2:]
+        sold = [reviewing.sold_in(tables, *month) for month in months]
+        paid = tables.query("SELECT SUM(CAST(order_yuan * 100 AS BIGINT)) AS fen FROM orders "
+                            "WHERE paid_at >= '2026-12-01' AND paid_at < '2027-01-01'").one()["fen"]  # fmt: skip
+    return found, acting, sold, int(paid)
+
+
+# ---- planted faults
+
+
+def test_the_decaying_groups_are_found_in_order_before_exits_begin(asked, truth):
+    """Said less from quieter_from on, left from exits_from on: the first sign is raised before anybody leaves more."""
+    planted = {name: dt.date.fromisoformat(truth["communities"][name]) for name in ("quieter_from", "exits_from")}
+    rows = [row for row in reviewing.communities(asked[0]) if row.chain.links[0].raised is not None]
+    assert len(rows) == 1  # of 16 owners one decays
+    (row,) = rows
+    assert (row.chain.phase, row.chain.next_sign, row.chain.ordered) == ("exits", "reputation", True)
+    interaction, exits = (watched.day(watched.watch.alarms[0].raised) for watched in row.watched)
+    began = [watched.day(watched.watch.alarms[0].began) for watched in row.watched]
+    week = dt.timedelta(days=7)
+    assert planted["quieter_from"] <= interaction < planted["exits_from"]
+    assert interaction - planted["quieter_from"] <= 8 * week
+    assert planted["exits_from"] <= exits <= planted["exits_from"] + 8 * week
+    assert abs(began[0] - planted["quieter_from"]) <= 3 * week and abs(began[1] - planted["exits_from"]) <= 3 * week
+
+
+def test_healthy_groups_cry_no_more_than_declared(asked):
+    """Two signs of 16 owners for a year cry once together at most; four times is beyond chance (2 %)."""
+    healthy = [row for row in reviewing.communities(asked[0]) if row.chain.links[0].raised is None]
+    assert len(healthy) == 15
+    assert sum(len(one.watch.alarms) for row in healthy for one in row.watched) < 4
+
+
+def test_shrinking_intake_is_found_and_steady_orders_are_not(asked):
+    found, acting, _, _ = asked
+    watched = {w.series: w for w in reviewing.watch_days(
+        UNDER_WAY, reviewing.daily_series(UNDER_WAY, found, acting), found.windows)}  # fmt: skip
+    assert watched["new_users"].watch.alarms[-1].direction == alarms.FALLS
+    assert watched["new_users"].watch.open is not None
+    assert watched["orders"].watch.alarms == ()
+    assert watched["orders"].watch.run_length == 5 * 365
+
+
+# ---- GMV
+
+
+def test_sales_are_accounted_for_to_the_fen(asked):
+    _, _, (before, now), paid = asked
+    assert now.counts.fen + now.others_fen == paid
+    found = variance.split(before.counts, now.counts)
+    assert sum(found.parts.values()) == now.counts.fen - before.counts.fen
+    for name in reviewing.DIMENSIONS:
+        groups = variance.split_by(before.by[name], now.by[name])
+        assert sum(groups.parts.values()) == now.counts.fen - before.counts.fen
+        assert sum(sum(row.values()) for row in groups.groups.values()) == now.counts.fen - before.counts.fen
+    planned = reviewing.planned_sales(UNDER_WAY, 12)
+    assert sum(variance.split(planned, now.counts).parts.values()) == now.counts.fen - planned.fen
+
+
+def test_months_that_the_data_hold_whole(asked):
+    months = reviewing.whole_months(asked[0].windows)
+    assert months[0] == (dt.date(2026, 1, 1), dt.date(2026, 1, 31)) and months[-1][1] == dt.date(2026, 12, 31)
+    assert len(months) == 12
+
+
+def test_the_month_s_targets_sum_and_pace_is_told(asked):
+    windows = data.Windows(dt.date(2026, 6, 17), asked[0].windows.first)
+    counts = data.by_day(asked[0].parts["sales_daily"], "day", "fen", windows.first, windows.as_of)
+    found = reviewing.month_pace(UNDER_WAY, "gmv", counts, windows)
+    assert found.targets.sum() == round(found.found.target)
+    assert (found.found.days_done, found.found.days_left) == (17, 13)
+    assert found.found.low < found.found.projected < found.found.high
+    assert found.found.actual == sum(counts[-17:])
+    outside = reviewing.month_pace(load_plan(PARAMS / "sample_brand.yaml"), "gmv", counts, windows)
+    assert outside.targets is None and outside.found.ratio is None
+
+
+# ---- scorecard
+
+
+def test_every_target_is_held_against_its_level(asked):
+    found = asked[0]
+    levels = {
+        name: measured(m.form, found.sums[name]) if name in found.sums else not_measurable(found.reasons[name])
+        for name, m in data.measures().items()
+    }
+    lines = reviewing.score_lines(UNDER_WAY, levels, 12.0)
+    rows = {row.line.metric: row for row in scorecard.score([line for line, _ in lines])}
+    assert rows["private_domain_users"].status == "off_track"
+    assert rows["private_domain_users"].line.plan == pytest.approx(13_300)
+    assert rows["nps"].status == "not_measured" and rows["nps"].reason == "not_in_tables"
+    assert all(row.reason for row in rows.values())
+    early = dict((line.metric, line) for line, _ in reviewing.score_lines(UNDER_WAY, levels, 3.0))
+    assert early["private_domain_users"].plan < 13_300 and early["tag_coverage"].plan is None
+
+
+def test_months_gone():
+    assert reviewing.months_gone(UNDER_WAY, dt.date(2025, 12, 31)) == pytest.approx(0.0)
+    assert reviewing.months_gone(UNDER_WAY, dt.date(2026, 1, 31)) == pytest.approx(1.0)
+    assert reviewing.months_gone(UNDER_WAY, dt.date(2026, 6, 15)) == pytest.approx(5.5)
+    assert reviewing.months_gone(UNDER_WAY, dt.date(2020, 6, 15)) == 0.0
+
+
+# ---- service, risks, duties of the shipped plans
+
+
+def test_the_clocks_of_w_are_the_eight_of_its_text():
+    limits = reviewing.clock_limits(W)
+    minutes = {(k, s): limit.total_seconds() / 60 for k, steps in limits.items() for s, limit in steps.items()}
+    assert minutes == {
+        ("technical", "diagnose"): 30, ("technical", "restore"): 120, ("technical", "report"): 1440,
+        ("opinion_ordinary", "answer"): 120, ("opinion_major", "answer"): 60,
+        ("compliance", "start"): 60, ("compliance", "report"): 1440, ("compliance", "remedy"): 4320,
+    }  # fmt: skip
+
+
+def test_incidents_of_a_plan_have_their_clocks_and_count_against_availability():
+    outage = '[{id: o, name: {zh: 停, en: out}, kind: technical, began: "2027-03-10 20:05", down: true, ' \
+             'done: {diagnose: "2027-03-10 20:30", restore: "2027-03-10 22:05"}}]'  # fmt: skip
+    plan = load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.incidents={outage}",))
+    now = dt.datetime(2027, 3, 12)
+    found = service.clocks(reviewing.incidents(plan), now, reviewing.clock_limits(plan))
+    assert [c.state for c in found] == ["met", "met", "overdue"]
+    budget = reviewing.downtime(plan, now)
+    assert budget.used_minutes == 120 and budget.level_one and budget.availability == pytest.approx(0.9972, abs=1e-4)
+    assert reviewing.downtime(W, now).level_one is False and reviewing.downtime(P, now) is None
+
+
+def test_the_desk_of_w():
+    found = reviewing.desk(W, 1_000_000)
+    assert found.a_day == 10_000 and found.queue.in_time >= 0.9
+    assert found.people == pytest.approx(found.queue.agents * 4.2)
+    assert reviewing.desk(P, 1_000_000) is None
+
+
+@pytest.mark.parametrize("plan", [W, P], ids=["W", "P"])
+def test_each_risk_has_an_indicator_of_the_catalogue_a_threshold_and_an_answer(plan):
+    for risk in plan.risks:
+        assert risk.trigger.metric in catalogue()
+        assert risk.trigger.above is not None or risk.trigger.below is not None
+        assert risk.response and risk.mitigated and risk.owner
+    found, hits = reviewing.risk_register(plan, {}, np.random.default_rng(1))
+    assert all(entry.expected > 0 and entry.expected_after < entry.expected for entry in found.entries)
+    assert found.expected_after < found.expected and set(hits) == {risk.id for risk in plan.risks}
+
+
+def test_the_risk_chapters_of_both_documents_are_there():
+    assert {risk.source for risk in W.risks} >= {"W5.1", "W5.2", "W5.3"}
+    assert {risk.source for risk in P.risks} == {"P5.1a", "P5.2a", "P5.3a", "P5.4a"}
+
+
+def test_a_level_triggers_its_risk():
+    found, _ = reviewing.risk_register(W, {"message_open_rate": 0.04}, np.random.default_rng(1))
+    assert {entry.risk: entry.state for entry in found.entries}["trust_decay"] == "triggered"
+
+
+def test_conversion_down_by_a_quarter_takes_12_to_9_per_cent_and_gmv_by_a_quarter():
+    """The market stress of P5.1a on the plan's own funnel."""
+    hit = reviewing._hit(W, "users.conversion", (-0.03, -0.03))
+    assert hit.metric == "gmv" and hit.share[1] == pytest.approx(0.25)
+
+
+def test_duties_of_w_by_date():
+    rows = compliance.checklist(reviewing.duties(W), dt.date(2027, 2, 10))
+    assert rows[0].duty == "separate_consent" and rows[0].state == "overdue"
+
+
+def test_actions_of_a_plan():
+    action = '[{id: a, name: {zh: 限频, en: Fewer pushes}, owner: user_operations, opened: "2027-03-01", ' \
+             'due: "2027-03-08", ended: "2027-03-05", reason: too many left, metric: churn_rate, expected: -0.01}]'  # fmt: skip
+    plan = load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={action}",))
+    (found,) = reviewing.plan_actions(plan)
+    assert (found.ended, found.reason, found.expected) == (dt.date(2027, 3, 5), "too many left", -0.01)
+    with pytest.raises(ValueError, match="reason"):
+        load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={action.replace('reason: too many left, ', '')}",))
