@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from planlib.core.aggregates import Families
+from planlib.core.intervals import Interval
 from planlib.core.words import LOCALES, words
 from planlib.data.engine import Engine, statement
 from planlib.data.readout import TABLE, People, trial_text
+from planlib.experiments.policy import Gain, rule_by_segment
 from planlib.experiments.trial import Guardrail, Metric, Money, Question, ReadOut
 from planlib.plan.registration import design, deviations, experiment_of, registered
 from planlib.readout import TRIAL, read_out
@@ -26,6 +31,7 @@ FALLING = ("opt_out", "complaint", "group_exit", "coupon_redeemed")  # what shou
 DELIVERED = "delivered"
 NET_MARGIN = "net_margin"
 BEFORE = "_before"
+LEAST_OF_CLASS = 100  # people in each arm of a class, for a rule by class
 CONTROLS = ("control", "none", "holdout")
 
 
@@ -113,12 +119,12 @@ def trials(engine: Engine) -> tuple[Trial, ...]:
 def people_of(engine: Engine, trial: Trial) -> People:
     """Take everybody assigned to a test, with what was known of each at assignment.
 
-    Columns are those of `People.of_trial`, then value_class, interaction_class and friend; the classes rest on orders
-    and acts before assignment alone.
+    Columns are those of `People.of_trial`, then value_class, interaction_class, friend, and fold, which deals people
+    out by the last letter of their hashed id; the classes rest on orders and acts before assignment alone.
     """
     covariates = [name for name in trial.columns if name.endswith(BEFORE)]
     text = (
-        "SELECT p.*, c.value_class, c.interaction_class, c.friend "
+        "SELECT p.*, c.value_class, c.interaction_class, c.friend, SUBSTR(p.unit, LENGTH(p.unit), 1) AS fold "
         f"FROM ({trial_text(trial.id, trial.columns, covariates)}) p "
         f"LEFT JOIN (\n{statement('assigned_classes')}\n) c ON c.unit = p.unit"
     )
@@ -194,6 +200,72 @@ def read(engine: Engine, asked: Asked) -> ReadOut:
         question = asked.question
         several = [name for name in question.segments if _labels(people, name) > 1]
         return read_out(people, replace(question, segments=tuple(several)))
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Each class its own arm, beside one arm for everybody.
+
+    Attributes:
+        column: of the class at assignment.
+        labels: of the classes.
+        people: (S,) of each.
+        arms: (S,) label of the arm that is best for each class after shrinkage.
+        one_arm: the best for all; "" where too few.
+        gain: in the primary metric, up or down as it is; None with `reason`.
+        reason: too_few (an arm of a class has fewer than `least` people), same_arm (one arm is best for every class,
+            whoever chooses, so that there is nothing to gain); else "".
+        least: people in each arm of a class that a rule by class needs.
+    """
+
+    column: str
+    labels: tuple[str, ...]
+    people: tuple[int, ...]
+    arms: tuple[str, ...]
+    one_arm: str
+    gain: Gain | None
+    reason: str = ""
+    least: int = LEAST_OF_CLASS
+
+
+def policies(engine: Engine, asked: Asked, found: ReadOut) -> tuple[Policy, ...]:
+    """Judge, for every class that the plan names, a rule that gives each class its own arm.
+
+    A rule is chosen on some people and judged on others. Nothing is judged of ratios and of faulty assignments.
+    """
+    question = asked.question
+    if question.primary.denominator is not None or found.decision.id == "invalid":
+        return ()
+    column = question.primary.column
+    with people_of(engine, asked.trial) as people:
+        made = [
+            (name, people.families(question.variant, question.control, [(column,)], by=(name, "fold")))
+            for name in dict.fromkeys(one.segment[0] for one in found.segments)
+        ]
+    return tuple(_policy(name, sums, column, found, question.primary.higher_is_better) for name, sums in made)
+
+
+def _policy(name: str, sums: Families, column: str, found: ReadOut, up: bool) -> Policy:
+    labels = tuple(dict.fromkeys(label for label, _ in sums.groups))
+    folds = tuple(dict.fromkeys(fold for _, fold in sums.groups))
+    cells = np.zeros((3, len(folds), len(labels), len(sums.arms)))
+    own = sums.of[column,]
+    for group, (label, fold) in enumerate(sums.groups):
+        parts = (own.count, own.total if up else -own.total, own.cross)
+        cells[:, folds.index(fold), labels.index(label)] = [part[:, group, 0, 0] for part in parts]
+    people = cells[0].sum(axis=0)
+    counted = tuple(int(n) for n in people.sum(axis=1))
+    if people.min() < LEAST_OF_CLASS or len(folds) < 2:
+        return Policy(name, labels, counted, (), "", None, "too_few")
+    gain = rule_by_segment(*cells, found.health.shares)
+    if gain.se == 0:
+        everybody = sums.arms[gain.one_arm]
+        return Policy(name, labels, counted, (everybody,) * len(labels), everybody, None, "same_arm")
+    if not up:
+        band = Interval(-gain.interval.high, -gain.interval.low, gain.interval.level)
+        gain = replace(gain, gain=-gain.gain, interval=band)
+    arms = tuple(sums.arms[at] for at in gain.arms)
+    return Policy(name, labels, counted, arms, sums.arms[gain.one_arm], gain)
 
 
 def welcome_lag(engine: Engine, trial: Trial) -> tuple[int, int]:

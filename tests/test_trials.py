@@ -7,14 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from planlib import trials
 from planlib.cli import app
 from planlib.core.errors import InputError
+from planlib.data.readout import People
+from planlib.experiments.trial import Metric, Question
 from planlib.plan import load_plan
 from planlib.plan.registration import register
+from planlib.readout import read_out_file
 from planlib.registering import departures_of, people_of
 from tests.data.tables import engine
 
@@ -88,6 +94,36 @@ def test_newcomers_who_waited_over_five_minutes_are_counted(tmp_path):
     (found,) = trials.trials(tables)
     assert trials.welcome_lag(tables, found) == (4, 1)
     tables.close()
+
+
+@pytest.mark.parametrize(("size", "falling"), [(6_000, False), (6_000, True), (400, False)])
+def test_a_rule_by_class_is_judged_or_refused(tmp_path, monkeypatch, size, falling):
+    """Buyers gain 0.3 and others lose 0.3: the rule is worth 0.15; with 400 people some classes are too small."""
+    rng = np.random.default_rng(4)
+    buyer, new = rng.integers(0, 2, size), rng.integers(0, 2, size)
+    did = rng.random(size) < 0.5 + 0.3 * new * (2 * buyer - 1) * (1 - 2 * falling)
+    frame = pd.DataFrame({"unit": [f"{at:06x}" for at in range(size)], "variant": np.where(new, "new", "control"),
+                          "value_class": np.where(buyer, "repeat_buyer", "no_order"), "did": did.astype(float)})
+    frame["fold"] = frame["unit"].str[-1]
+    path = tmp_path / "people.parquet"
+    duckdb.from_df(frame).write_parquet(str(path))
+    question = Question("variant", "control", (Metric("did", higher_is_better=not falling),), segments=("value_class",))
+    asked = trials.Asked(trial(), question, "", True, False)
+    monkeypatch.setattr(trials, "people_of", lambda *_: People.of_file(path))
+    (found,) = trials.policies(None, asked, read_out_file(path, question))
+    frame["did"] = (rng.random(size) < 0.2 + 0.5 * new).astype(float)  # one arm is best for all
+    duckdb.from_df(frame).write_parquet(str(path))
+    (same,) = trials.policies(None, asked, read_out_file(path, question))
+    best = "control" if falling else "new"
+    assert size < 1000 or (same.reason, same.gain, same.arms) == ("same_arm", None, (best, best))
+    assert found.labels == ("no_order", "repeat_buyer") and sum(found.people) == size
+    if size < 1000:
+        assert (found.gain, found.reason) == (None, "too_few")
+        return
+    sign = -1 if falling else 1
+    assert found.arms == ("control", "new") and abs(found.gain.gain - sign * 0.15) < 4 * found.gain.se
+    assert found.gain.interval.low < sign * 0.15 < found.gain.interval.high
+    assert (found.gain.interval.low > 0) != falling
 
 
 def trial(**changed):

@@ -112,14 +112,7 @@ class Gain:
 
 
 def rule_by_segment(
-    segment: object,
-    arm: object,
-    outcome: object,
-    propensity: object,
-    *,
-    rng: np.random.Generator,
-    folds: int = 5,
-    level: float = 0.95,
+    people: object, total: object, squares: object, shares: Sequence[float], *, level: float = 0.95
 ) -> Gain:
     """Return the gain of giving each segment its own best arm, honestly: what is chosen on some is judged on others.
 
@@ -128,59 +121,60 @@ def rule_by_segment(
     choice never sees those whom it is judged on.
 
     Args:
-        segment: (N,) index of each person's segment as it was at assignment, 0 .. S - 1.
-        arm: (N,) index of the arm that each was assigned to, 0 .. A - 1.
-        outcome: (N,).
-        propensity: (N,) probability with which each was assigned to the arm they got, in (0, 1].
-        rng: deals people to the folds.
-        folds: >= 2.
+        people: (K, S, A) people by fold (dealt without regard to anything else), segment at assignment and arm.
+        total: (K, S, A) sums of their outcomes, higher being better; about any one value taken off all of them.
+        squares: (K, S, A) sums of squares, likewise.
+        shares: (A,) probability with which each arm was assigned, in (0, 1].
         level: of the interval.
+
+    Raises:
+        InputError: shapes that differ, values that are not finite, fewer than two folds with people.
     """
     guard = Guard()
-    y = guard.numbers("outcome", outcome, ndim=(1,))
-    p = guard.numbers("propensity", propensity, above=0.0, high=1.0, ndim=(1,))
-    s = guard.numbers("segment", segment, low=0.0, ndim=(1,)).astype(int)
-    a = guard.numbers("arm", arm, low=0.0, ndim=(1,)).astype(int)
-    for name, values in (("propensity", p), ("segment", s), ("arm", a)):
-        if values.shape != y.shape:
-            guard.add("shape", name, f"shape {values.shape}", expected=f"{y.shape}")
-    parts = guard.whole("folds", folds, low=2, high=max(len(y), 2))
+    n = guard.numbers("people", people, low=0.0, ndim=(3,))
+    y = guard.numbers("total", total, ndim=(3,))
+    yy = guard.numbers("squares", squares, low=0.0, ndim=(3,))
+    p = guard.numbers("shares", list(shares), above=0.0, high=1.0, ndim=(1,))
+    for name, values, expected in (("total", y.shape, n.shape), ("squares", yy.shape, n.shape),
+                                   ("shares", p.shape, n.shape[2:])):  # fmt: skip
+        if values != expected:
+            guard.add("shape", name, f"shape {values}", expected=f"{expected}")
     guard.number("level", level, above=0.0, below=1.0)
     guard.done()
-    count = (int(s.max()) + 1, int(a.max()) + 1)
-    fold = rng.permutation(len(y)) % parts
-    difference = np.zeros(len(y))
-    for k in range(parts):
-        seen, judged = fold != k, fold == k
-        by_segment, single = _best(s[seen], a[seen], y[seen], p[seen], count)
-        weight = 1 / p[judged]
-        chosen = a[judged] == by_segment[s[judged]]
-        same = a[judged] == single
-        difference[judged] = _centred(weight, y[judged], chosen) - _centred(weight, y[judged], same)
-    by_segment, single = _best(s, a, y, p, count)
-    gain = float(difference.mean())
-    se = float(difference.std(ddof=1) / np.sqrt(len(y)))
+    dealt = np.flatnonzero(n.sum(axis=(1, 2)) > 0)
+    if len(dealt) < 2:
+        guard.add("empty", "people")
+    guard.done()
+    added, squared = 0.0, 0.0
+    for k in dealt:
+        by_segment, single = _best(*(x.sum(axis=0) - x[k] for x in (n, y, yy)), p)
+        chosen = np.arange(len(p)) == by_segment[:, None]
+        same = np.broadcast_to(np.arange(len(p)) == single, chosen.shape)
+        (a1, b1), (a2, b2) = (_centred(n[k], y[k], which, p) for which in (chosen, same))
+        base, slope = a1 - a2, b1 - b2  # of everybody in a cell: base + slope y
+        added += float((base * n[k] + slope * y[k]).sum())
+        squared += float((base**2 * n[k] + 2 * base * slope * y[k] + slope**2 * yy[k]).sum())
+    by_segment, single = _best(n.sum(axis=0), y.sum(axis=0), yy.sum(axis=0), p)
+    size = float(n.sum())
+    gain = added / size
+    se = float(np.sqrt(max(squared - size * gain**2, 0.0) / (size - 1) / size))
     from scipy.special import ndtri
 
     reach = float(ndtri((1 + level) / 2)) * se
-    return Gain(by_segment, single, gain, se, Interval(gain - reach, gain + reach, level), len(y))
+    return Gain(by_segment, single, gain, se, Interval(gain - reach, gain + reach, level), int(size))
 
 
-def _best(s: np.ndarray, a: np.ndarray, y: np.ndarray, p: np.ndarray, count: tuple[int, int]) -> tuple[np.ndarray, int]:
+def _best(n: np.ndarray, y: np.ndarray, yy: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, int]:
     """Return the best arm of each segment, its effects drawn towards what all share, and the best single arm."""
-    weight = 1 / p
-    size, total = np.zeros(count), np.zeros(count)
-    np.add.at(size, (s, a), weight)
-    np.add.at(total, (s, a), weight * y)
-    single = int(np.argmax(total.sum(axis=0) / np.maximum(size.sum(axis=0), 1e-300)))
-    known = size > 0
-    mean = np.divide(total, size, out=np.zeros(count), where=known)
-    spread = np.zeros(count)
-    np.add.at(spread, (s, a), (weight * (y - mean[s, a])) ** 2)
-    floor = float(y.var()) / len(y)  # a cell whose people are all alike is not known for certain
-    variance = np.divide(spread, size**2, out=np.zeros(count), where=known) + floor
-    better = np.zeros(count)
-    for other in range(count[1]):
+    single = int(np.argmax((y / p).sum(axis=0) / np.maximum((n / p).sum(axis=0), 1e-300)))
+    known = n > 0
+    mean = np.divide(y, n, out=np.zeros(n.shape), where=known)
+    centred = np.maximum(yy - y * mean, 0.0)
+    # a cell whose people are all alike is not known for certain
+    floor = float(yy.sum() - y.sum() ** 2 / n.sum()) / float(n.sum()) ** 2
+    variance = np.divide(centred, n**2, out=np.zeros(n.shape), where=known) + floor
+    better = np.zeros(n.shape)
+    for other in range(n.shape[1]):
         rows = np.flatnonzero(known[:, other] & known[:, single])
         if other == single or not len(rows):
             better[:, other] = 0.0 if other == single else -np.inf
@@ -188,17 +182,19 @@ def _best(s: np.ndarray, a: np.ndarray, y: np.ndarray, p: np.ndarray, count: tup
         effect = mean[rows, other] - mean[rows, single]
         error = np.sqrt(variance[rows, other] + variance[rows, single])
         better[:, other] = -np.inf
-        better[rows, other] = shrink(effect, error).effect if len(rows) > 1 else effect
+        better[rows, other] = shrink(effect, error).effect if len(rows) > 1 and (error > 0).all() else effect
     return np.where(better.max(axis=1) > 0, better.argmax(axis=1), single), single
 
 
-def _centred(weight: np.ndarray, y: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Contributions whose mean is the weighted mean of those chosen (Hajek), linear around it."""
-    size = (weight * chosen).mean()
+def _centred(n: np.ndarray, y: np.ndarray, chosen: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Base and slope of contributions, linear in y, whose mean is the weighted mean of those chosen (Hajek)."""
+    weight = chosen / p
+    size = float((weight * n).sum())
     if size == 0:
-        return np.zeros(len(y))
-    value = (weight * chosen * y).mean() / size
-    return value + weight * chosen * (y - value) / size
+        return np.zeros(n.shape), np.zeros(n.shape)
+    value = float((weight * y).sum()) / size
+    slope = weight * float(n.sum()) / size
+    return value - slope * value, slope
 
 
 def exploring_shares(chance_best: Sequence[float], *, floor: float = FLOOR) -> np.ndarray:

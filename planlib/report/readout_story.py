@@ -551,6 +551,53 @@ def segment_rows(read: Read, shrink: Any) -> list[Row]:
     return rows
 
 
+def policy_rows(policies: Sequence[Any]) -> list[Row]:
+    """Return a row for each class of the rules by class: people, and the arm that is best for it after shrinkage."""
+    return [
+        {
+            f"segment_{loc}": words(loc).text(
+                "readout.class_of", dimension=name("dimension", one.column)[loc], label=name("class", label)[loc]
+            )
+            for loc in LOCALES
+        }
+        | {"people": float(people)}
+        | {f"best_{loc}": name("arm", arm)[loc] for loc in LOCALES}
+        for one in policies
+        if one.arms
+        for label, people, arm in zip(one.labels, one.people, one.arms, strict=True)
+    ]
+
+
+def policy_said(book: Any, read: Read, policies: Sequence[Any], unit: str) -> list[Text]:
+    """Return, for each rule by class, what it brings beside one arm for all, or that classes are too small.
+
+    Args:
+        policies: `planlib.trials.policies` of the test.
+        unit: of differences of the primary metric.
+    """
+    said = []
+    for one in policies:
+        told = {"by": inside(name("dimension", one.column))}
+        if one.reason == "same_arm":
+            said.append(book.text("readout.say.policy_same_arm", **told, arm=inside(name("arm", one.one_arm))))
+            continue
+        if one.gain is None:
+            key = f"{read.slug}_least_{one.column}"
+            book.metric(key, one.least, "people", method="choice")
+            said.append(book.text("readout.say.policy_too_few", **told, least=key))
+            continue
+        key, band = f"{read.slug}_policy_{one.column}", one.gain.interval
+        ends = (band.low, band.high, band.level)
+        book.metric(key, one.gain.gain, unit, method="inverse_propensity", n=one.gain.n, interval=ends, signed=True)
+        for end, value in (("low", band.low), ("high", band.high)):
+            book.metric(f"{key}_{end}", value, unit, method="inverse_propensity", signed=True)
+        up = read.asked.question.primary.higher_is_better
+        shown = band.low > 0 if up else band.high < 0
+        told |= {"arm": inside(name("arm", one.one_arm)), "gain": key, "low": f"{key}_low", "high": f"{key}_high"}
+        said.append(book.text(f"readout.say.policy_{'worth' if shown else 'open'}", **told))
+    return said
+
+
 def drawn_segments(rows: Sequence[Row], whole: float) -> charts.SegmentData:
     """Return the segments as the chart takes them."""
     unit = rows[0]["unit_levels"]
@@ -870,11 +917,34 @@ def hits_said(book: Any, rows: Sequence[Row]) -> Text:
     ends = {"low": float(band.low), "high": float(band.high)}
     off = float(np.mean([abs(row["lift"] - row["adopt"]) for row in rows]))
     book.metric("hits_n", n, "count", method="count")
+    book.metric("hits_inside", inside_n, "count", method="count")
     book.metric("hits", inside_n / n, "ratio", method="wilson", interval=(*ends.values(), LEVEL), n=n)
     for end, value in ends.items():
         book.metric(f"hits_{end}", value, "ratio", method="wilson", n=n)
     book.metric("hits_off", off, "points", method="mean", n=n)
     return book.text("readout.say.hits", **{key: f"hits_{key}" for key in ("n", *ends, "off")}, share="hits")
+
+
+def drawn_hits(rows: Sequence[Row]) -> charts.RealisedData:
+    """Return predicted and realised effects as the chart takes them, the largest surprise first."""
+    order = sorted(rows, key=lambda row: -abs(row["lift"]) / row["high"])
+    columns = {key: np.array([row[own] for row in order]) for key, own in (
+        ("low", "low"), ("high", "high"), ("lift", "lift"), ("shrunk", "adopt"))}  # fmt: skip
+    return charts.RealisedData([{loc: row[f"test_{loc}"] for loc in LOCALES} for row in order], **columns)
+
+
+def hits_page(book: Any) -> None:
+    """Record the page of the portfolio: what was predicted of finished tests, what came out, what is left of it.
+
+    Args:
+        book: has chart `hits` and the metrics of `hits_said`.
+    """
+    book.page(
+        "readout_portfolio", layout="chart", section=_section(book), chart="hits",
+        title=book.text("readout.title.portfolio", n="hits_n", inside="hits_inside", off="hits_off"),
+        subtitle=book.text("readout.subtitle.portfolio"),
+        reading=book.text("readout.reading.portfolio", low="hits_low", high="hits_high"), source=_source(book),
+    )  # fmt: skip
 
 
 def segment_frame(rows: Sequence[Row]) -> list[Row]:

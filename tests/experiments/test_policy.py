@@ -46,7 +46,35 @@ def by_segment(seed, effects, n=3_000):
     rng = np.random.default_rng(seed)
     segment, arm = rng.integers(0, len(effects), n), rng.integers(0, 2, n)
     outcome = (rng.random(n) < 0.2 + np.array(effects)[segment] * arm).astype(float)
-    return rule_by_segment(segment, arm, outcome, np.full(n, 0.5), rng=rng)
+    return rule_by_segment(*cells(rng.integers(0, 5, n), segment, arm, outcome), [0.5, 0.5])
+
+
+def cells(fold, segment, arm, outcome):
+    """People, sums and squares by fold, segment and arm."""
+    found = np.zeros((3, fold.max() + 1, segment.max() + 1, arm.max() + 1))
+    for part, values in zip(found, (np.ones(len(outcome)), outcome, outcome**2), strict=True):
+        np.add.at(part, (fold, segment, arm), values)
+    return found
+
+
+def test_the_gain_of_a_rule_by_rows():
+    """Unequal shares, three arms: each person's contribution written out, its mean and its standard error."""
+    rng, shares = np.random.default_rng(3), np.array([0.5, 0.3, 0.2])
+    n = 4_000
+    fold, segment, arm = rng.integers(0, 4, n), rng.integers(0, 2, n), rng.choice(3, n, p=shares)
+    outcome = rng.gamma(2, 1, n) + np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.5]])[segment, arm]
+    found = rule_by_segment(*cells(fold, segment, arm, outcome), shares)
+    assert found.arms.tolist() == [1, 2] and found.one_arm == 2
+    told = np.zeros(n)
+    for k in range(4):
+        mine, weight = fold == k, 1 / shares[arm]
+        for rule, sign in ((np.array([1, 2]), 1.0), (np.array([2, 2]), -1.0)):
+            chosen = weight * (arm == rule[segment])
+            value = (chosen * outcome)[mine].sum() / chosen[mine].sum()
+            told[mine] += sign * (value + (chosen * (outcome - value))[mine] / chosen[mine].mean())
+    assert found.gain == pytest.approx(told.mean()) and found.se == pytest.approx(told.std(ddof=1) / n**0.5)
+    moved = rule_by_segment(*cells(fold, segment, arm, outcome - 7.0), shares)
+    assert (moved.gain, moved.se) == pytest.approx((found.gain, found.se))
 
 
 def test_with_equal_effects_the_gain_of_a_rule_covers_zero():
@@ -98,6 +126,10 @@ def test_bad_input_is_named():
     for treated in ([0, 0], [0.5, 1.0]):
         with pytest.raises(InputError):
             qini([1.0, 2.0], treated, [1, 0], rng=rng)
+    one_fold = np.ones((1, 2, 2))
+    for shares in ([0.5, 0.5], [0.5, 0.3, 0.2]):
+        with pytest.raises(InputError):
+            rule_by_segment(one_fold, one_fold, one_fold, shares)
     with pytest.raises(InputError):
         off_policy([1.0, 0.0], [0.5, 0.0], [0.5, 0.5])
     with pytest.raises(InputError):

@@ -36,7 +36,7 @@ from planlib.experiments.trial import Metric, arms_so_far
 
 WHOLE = 0.004
 AT_ONCE = [pytest.param(4000, id="quick"), pytest.param(60_000, id="full", marks=pytest.mark.full)]
-ONE_BY_ONE = [pytest.param(300, id="quick"), pytest.param(6000, id="full", marks=pytest.mark.full)]
+ONE_BY_ONE = [pytest.param(300, id="quick"), pytest.param(3000, id="full", marks=pytest.mark.full)]
 
 
 def near(rate, nominal, reps, allowed=0.0):

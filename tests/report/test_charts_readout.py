@@ -61,7 +61,16 @@ def health(count=8, **changed):
     return charts.HealthData(**data | changed)
 
 
+def realised(count=4):
+    lift = np.linspace(-0.03, 0.2, count)
+    labels = [{"zh": f"实验{k}", "en": f"test {k}"} for k in range(count)]
+    return charts.RealisedData(labels, np.full(count, -0.12), np.full(count, 0.12), lift, 0.4 * lift)
+
+
 CASES = {
+    "realised": (charts.realised, realised(), 200),
+    "realised, many": (charts.realised, realised(14), 330),
+    "realised, one": (charts.realised, realised(1), 98),
     "intervals": (charts.intervals, effects(), 330),
     "intervals, many": (charts.intervals, effects(14), 330),
     "intervals, one not computable": (
@@ -120,6 +129,13 @@ def test_differences_of_shares_stand_in_points_and_money_with_its_sign():
 def test_metrics_of_one_unit_share_one_scale():
     figure = charts.intervals([effect(), effect(effect=1.0, low=0.5, high=1.5), *effects()[2:]], words("en"))
     assert len(figure.axes) == 3  # the rules, and one panel a unit
+
+
+def test_what_came_out_beyond_the_prediction_is_marked_by_form_and_colour():
+    figure = charts.realised(realised(), words("en"))
+    marks = {(line.get_marker(), line.get_color()) for ax in figure.axes for line in ax.lines}
+    assert {("s", b.RED), ("o", b.BLUE)} <= marks
+    assert {"+20.0%", "−12.0% to +12.0%", "+8.0%"} <= set(texts(figure))
 
 
 def test_labels_that_do_not_fit_come_first():

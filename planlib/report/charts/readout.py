@@ -96,6 +96,24 @@ class SegmentData:
 
 
 @dataclass(frozen=True, slots=True)
+class RealisedData:
+    """What finished tests came to, beside what was expected of them.
+
+    Attributes:
+        labels: (E,) in both languages.
+        low, high: (E,) range of the relative effect that was predicted.
+        lift: (E,) that came out.
+        shrunk: (E,) what is left after shrinkage.
+    """
+
+    labels: Sequence[Mapping[str, str]]
+    low: np.ndarray
+    high: np.ndarray
+    lift: np.ndarray
+    shrunk: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class PosteriorData:
     """What is believed of the effect of one treatment.
 
@@ -370,6 +388,49 @@ def segments(data: SegmentData, words: Words) -> Figure:
 
 
 @b.styled
+def realised(data: RealisedData, words: Words) -> Figure:
+    """One row a comparison: the range that was predicted, the lift that came out, and what is left of it."""
+    count = min(len(data.labels), MOST_SEGMENTS)
+    pitch = min(34.0, (b.BODY - _HEAD - _AXIS) / max(count, 1))
+    fig = b.canvas(b.LIVE, _HEAD + pitch * count + _AXIS)
+    top, height = 24.0, pitch * count
+    scaled = {name: getattr(data, name)[:count] * 100 for name in ("low", "high", "lift", "shrunk")}
+    values = np.concatenate([*scaled.values(), [0.0]])
+    low, high = float(values.min()), float(values.max())
+    room = (high - low or 1.0) * 0.06
+    tall = b.size_of(fig)[1]
+    rule = b.panel(fig, 0, 0, b.LIVE, tall, xlim=(0, b.LIVE), ylim=(tall, 0))
+    ax = b.panel(fig, 250, top, 320, height, xlim=(low - room, high + room), ylim=(count - 0.5, -0.5))
+    heads = (("test", 0, "left"), ("predicted", 690, "right"), ("came_out", 780, "right"), ("shrunk", b.LIVE, "right"))
+    for key, x, ha in heads:
+        b.write(fig, x, 10, words.text(f"readout.charts.{key}"), size=9, weight="Medium", ha=ha)
+    b.segment(rule, [0, b.LIVE], [20, 20], colour=b.INK2, width=0.9)
+    for value in b.ticks(low, high, most=6):
+        if low - room <= value <= high + room:
+            ax.axvline(value, color=b.GRID if value else b.INK3, linewidth=0.8, zorder=0.5)
+            text = words.number(float(value), "number", signed=True)
+            b.write(ax, value, count - 0.5, text, size=8.5, colour=b.INK3, ha="center", dy=-9, tick=True)
+    caption = words.text("readout.charts.unit_relative")
+    b.write(fig, 250 + 160, top + height + 20, caption, size=8.5, colour=b.INK3, ha="center", tick=True)
+    for k in range(count):
+        y, inside = top + pitch * (k + 0.5), data.low[k] <= data.lift[k] <= data.high[k]
+        b.write(fig, 0, y, words.pick(data.labels[k]), size=10, weight="Medium", colour=b.INK)
+        b.segment(ax, [scaled["low"][k], scaled["high"][k]], [k, k], colour=b.BLUES[1], width=7)
+        ax.plot([scaled["lift"][k]], [k], marker="o" if inside else "s", markersize=7, linestyle="none", zorder=6,
+                color=b.BLUE if inside else b.RED, clip_on=False)  # fmt: skip
+        _line(ax, float(scaled["shrunk"][k]), k, b.INK2, filled=False)
+        ends = {name: words.number(float(getattr(data, name)[k]), "ratio", signed=True) for name in ("low", "high")}
+        b.write(fig, 690, y, words.text("readout.charts.from_to", **ends), size=9.5, ha="right")
+        lift = words.number(float(data.lift[k]), "ratio", signed=True)
+        b.write(fig, 780, y, lift, size=10, weight="Bold", ha="right", colour=b.INK if inside else b.RED)
+        b.write(fig, b.LIVE, y, words.number(float(data.shrunk[k]), "ratio", signed=True), size=10, ha="right")
+        b.segment(rule, [0, b.LIVE], [top + pitch * (k + 1)] * 2, colour=b.GRID, width=0.6, zorder=1)
+    if len(data.labels) > count:
+        b.write(fig, 0, top + height + 12, words.text("readout.charts.left_out"), size=8.5, colour=b.INK3)
+    return fig
+
+
+@b.styled
 def posterior(arms: Sequence[PosteriorData], words: Words) -> Figure:
     """One panel a treatment: the density of its effect, red where it is worse than the control."""
     fig = b.canvas(b.LIVE, 250)
@@ -378,11 +439,13 @@ def posterior(arms: Sequence[PosteriorData], words: Words) -> Figure:
     high = max(0.0, *(arm.mean + 3.6 * arm.sd for arm in shown))
     wide = (b.LIVE - 40 * (len(shown) - 1)) / len(shown)
     for k, arm in enumerate(shown):
-        ax = b.panel(fig, k * (wide + 40) + 6, 62, min(wide, 560) - 12, 142, xlim=(low, high), ylim=(0, 1.08))
+        ax = b.panel(fig, k * (wide + 40) + 6, 78, min(wide, 560) - 12, 126, xlim=(low, high), ylim=(0, 1.08))
         _density(ax, arm, words)
-        b.heading(ax, words.pick(arm.name), dy=38)
+        b.heading(ax, words.pick(arm.name), dy=54)
         chance = words.text("readout.charts.chance", chance=words.number(arm.chance, "probability"))
-        b.write_at(ax, 0.0, 1.0, chance, size=11, weight="Bold", colour=b.BLUE, dy=16, va="baseline")
+        b.write_at(ax, 0.0, 1.0, chance, size=11, weight="Bold", colour=b.BLUE, dy=32, va="baseline")
+        ends = {end: written(getattr(arm, end), arm.unit, words) for end in ("mean", "low", "high")}
+        b.write_at(ax, 0.0, 1.0, words.text("readout.charts.believed", **ends), size=9, dy=15, va="baseline")
     return fig
 
 
@@ -396,12 +459,7 @@ def _density(ax: Axes, arm: PosteriorData, words: Words) -> None:
     ax.axhline(0, color=b.INK3, linewidth=0.8, zorder=3.5)
     b.segment(ax, [0, 0], [0, 1.08], colour=b.INK3, width=0.9)
     b.segment(ax, [arm.low, arm.high], [0.04, 0.04], colour=b.BLUE, width=3)
-    label = words.text("readout.charts.believed", mean=written(arm.mean, arm.unit, words),
-                       low=written(arm.low, arm.unit, words), high=written(arm.high, arm.unit, words))  # fmt: skip
     low, high = ax.get_xlim()
-    half = b.width_of(label, 9) / 2 / b.panel_size(ax)[0] * (high - low)
-    b.write(ax, float(np.clip(arm.mean, low + half, max(high - half, low + half))), 0.16, label, size=9, colour=b.INK,
-            ha="center", halo=True)  # fmt: skip
     for value in b.ticks(low, high, most=5):
         if low <= value <= high:
             text = words.number(float(value), "number", signed=True)
