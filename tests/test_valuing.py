@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from planlib import valuing
+from planlib import customer_tables, valuing
 from planlib.customers import clv
 from planlib.data.baseline import Windows
 from tests.data.tables import engine
@@ -49,7 +49,7 @@ def tables(tmp_path):
 
 
 def test_a_moment_tells_who_was_there_and_what_they_had_done_by_then(tables):
-    now = valuing.at(tables, Windows(LAST, FIRST))
+    now = customer_tables.at(tables, Windows(LAST, FIRST))
     assert now.person.tolist() == ["pa", "pb", "pc", "pd"] and now.listed.tolist() == [True, False, True, True]
     assert now.orders.tolist() == [3, 1, 0, 0] and now.days_bought.tolist() == [2, 1, 0, 0]
     assert now.money_cny.tolist() == [160.0, -15.0, 0.0, 0.0]
@@ -59,13 +59,14 @@ def test_a_moment_tells_who_was_there_and_what_they_had_done_by_then(tables):
     assert now.acts.tolist() == [1.0, 0.0, 0.0, 0.0] and now.social.tolist() == [1.0, 0.0, 0.0, 0.0]
     assert now.staff_id[2] == "s2" and now.external_hid[1] == ""  # the newest employee; nobody serves who has left
 
-    then = valuing.at(tables, Windows(dt.date(2026, 11, 30), FIRST))
+    then = customer_tables.at(tables, Windows(dt.date(2026, 11, 30), FIRST))
     assert then.person.tolist() == ["pa", "pb", "pc"] and then.listed.all()  # d had not joined, b had not left
     assert then.orders.tolist() == [2, 1, 0]
-    assert valuing.places(now, then).tolist() == [0, 1, 2, -1] and valuing.places(then, now).tolist() == [0, 1, 2]
+    assert customer_tables.places(now, then).tolist() == [0, 1, 2, -1]
+    assert customer_tables.places(then, now).tolist() == [0, 1, 2]
 
 
-def people(n: int, **columns) -> valuing.Customers:
+def people(n: int, **columns) -> customer_tables.Customers:
     """Return n listed people; a column that is not given says nothing was done."""
     ids = np.array([f"p{k:03d}" for k in range(n)], dtype=object)
     nothing, never = np.zeros(n), np.full(n, NAT)
@@ -74,7 +75,7 @@ def people(n: int, **columns) -> valuing.Customers:
     known |= {"joined": np.full(n, np.datetime64("2026-01-01")), "first": never, "last": never, "acted": never}
     staff = np.full(n, "s1", dtype=object)
     known |= {"person": ids, "external_hid": ids, "staff_id": staff, "listed": np.ones(n, dtype=bool)}
-    return valuing.Customers(until=dt.date(2027, 1, 1), **{**known, **columns})
+    return customer_tables.Customers(until=dt.date(2027, 1, 1), **{**known, **columns})
 
 
 def test_too_few_who_came_back_have_no_lifetime_but_a_reason():
@@ -125,5 +126,5 @@ def test_a_segment_cut_of_the_plan_wins_over_the_proposal():
 
 
 def test_pushes_without_a_test_are_watched_and_without_sends_have_a_reason(tables):
-    found = valuing.pushes(tables, Windows(LAST, FIRST), bearable_churn_month=0.08)
+    found = customer_tables.pushes(tables, Windows(LAST, FIRST), bearable_churn_month=0.08)
     assert found.response is None and found.reason == "no_sends"

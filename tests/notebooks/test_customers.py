@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planlib import valuing
+from planlib import customer_tables, valuing
 from planlib.core import results as res
 from planlib.data import baseline as data
 from planlib.data.engine import Engine
@@ -125,7 +125,7 @@ def test_planted_segments_show_in_those_that_are_found(runs):
     folder = runs.parent / "sample"
     with Engine(folder) as tables:
         days = data.period(tables)
-        now = valuing.at(tables, data.Windows(days[1], days[0]))
+        now = customer_tables.at(tables, data.Windows(days[1], days[0]))
         rows = tables.query("SELECT external_hid, MAX(tag_name) AS tag FROM customer_tags GROUP BY external_hid").rows()
     listed = now.where(now.listed)
     found = valuing.segment(listed, None, {})
