@@ -100,6 +100,12 @@ def planned_months(plan: Plan) -> dict[str, dict[int, float]]:
     return found
 
 
+def in_plan_months(plan: Plan, points: Sequence[tuple[dt.date, float]]) -> list[tuple[float, float]]:
+    """Return (month of the plan, level) of levels by calendar month; months before the plan are 0 and below."""
+    year, month = (int(part) for part in plan.start.split("-"))
+    return [((at.year - year) * 12 + at.month - month + 1.0, level) for at, level in points]
+
+
 def forecast_months(plan: Plan) -> dict[str, np.ndarray]:
     """Return metric -> (months,) of the plan's own forecast, every figure at its middle."""
     return {name: np.asarray(path)[0] for name, path in run(Drivers(**uncertain.arguments(plan))).metrics.items()}
@@ -293,11 +299,13 @@ def daily_series(plan: Plan, found: Collected, acting: Sequence[Mapping[str, Any
     return {name: alarms.steady(counts) for name, counts in counted.items() if any(counts)}
 
 
-def watch_days(plan: Plan, series: Mapping[str, np.ndarray], windows: Windows) -> list[Watched]:
-    """Watch daily series against weekday, holidays and promotions; together they cry falsely once a year."""
+def watch_days(
+    plan: Plan, series: Mapping[str, np.ndarray], windows: Windows, *, false_a_year: float = FALSE_ALARMS_A_YEAR
+) -> list[Watched]:
+    """Watch daily series against weekday, holidays and promotions; together they cry falsely so often a year."""
     days = np.arange(windows.first, windows.until, dtype="M8[D]")
     design = alarms.calendar_design(days, off=holidays(days), promoted=promoted(plan, days))
-    length = max(len(series), 1) * 365.0 / FALSE_ALARMS_A_YEAR
+    length = max(len(series), 1) * 365.0 / false_a_year
     return [
         Watched(name, "", 1, windows.first, alarms.watch(values, design, run_length=length))
         for name, values in series.items()

@@ -209,9 +209,11 @@ def test_duties_of_w_by_date():
 
 def test_actions_of_a_plan():
     action = '[{id: a, name: {zh: 限频, en: Fewer pushes}, owner: user_operations, opened: "2027-03-01", ' \
-             'due: "2027-03-08", ended: "2027-03-05", reason: too many left, metric: churn_rate, expected: -0.01}]'  # fmt: skip
+             'due: "2027-03-08", ended: "2027-03-05", reason: too many left, metric: churn_rate, ' \
+             'expected: -0.01}]'  # fmt: skip
     plan = load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={action}",))
     (found,) = reviewing.plan_actions(plan)
     assert (found.ended, found.reason, found.expected) == (dt.date(2027, 3, 5), "too many left", -0.01)
+    closed = action.replace("reason: too many left, ", "")
     with pytest.raises(ValueError, match="reason"):
-        load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={action.replace('reason: too many left, ', '')}",))
+        load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={closed}",))
