@@ -171,6 +171,10 @@ def load_plan(
         problems += _apply(tree, "data.as_of", Node(as_of, "--as-of"), "--as-of")
     if seed is not None:
         problems += _apply(tree, "plan.seed", Node(seed, "--seed"), "--seed")
+    if before is None:  # a resolved plan has them already
+        from planlib.plan.days import add_days
+
+        problems += add_days(tree, path.parent)
     found = _validate(m.PlanModel, tree, shown, problems)
     typed = {dotted(where): node.typed for where, node in tree.walk() if node.typed}
     if before is not None:

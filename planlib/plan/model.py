@@ -760,6 +760,7 @@ class Schedule(Base):
     rhythm: tuple[Statement, ...] = ()
     rules: tuple[Statement, ...] = ()
     days_off: dict[Day, bool] = {}
+    days_file: Short | None = None
     calendars: dict[Id, DayCalendar] = {}
     freezes: tuple[Freeze, ...] = ()
     recurring: tuple[Recurring, ...] = ()
