@@ -217,3 +217,60 @@ def test_actions_of_a_plan():
     closed = action.replace("reason: too many left, ", "")
     with pytest.raises(ValueError, match="reason"):
         load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={closed}",))
+
+
+# ---- a year of weekly runs
+
+
+def as_of(found, day):
+    """What the tables said on a day."""
+    windows = data.Windows(day, found.windows.first)
+    kept = {
+        "groups_by_owner": [row for row in found.parts["groups_by_owner"] if row["day"] <= day],
+        "joiners": [row for row in found.parts["joiners"] if row["joined_on"] <= day],
+        **{name: [row for row in found.parts[name] if row["day"] <= day] for name in
+           ("sales_daily", "visits_daily", "reads_daily")},
+    }  # fmt: skip
+    return data.Collected(windows, {}, {}, {}, kept)
+
+
+def first_alarms(found, acting, weeks):
+    """Return sign of decay -> Sunday of the weekly run that first shows it, and false alarms of daily orders."""
+    seen, orders = {}, 0
+    for week in weeks:
+        now = as_of(found, week)
+        for row in reviewing.communities(now):
+            for one in row.watched:
+                if one.watch.alarms:
+                    seen.setdefault((row.owner, one.series), week)
+        until = [row for row in acting if row["day"] <= week]
+        watched = reviewing.watch_days(UNDER_WAY, reviewing.daily_series(UNDER_WAY, now, until), now.windows)
+        orders = max(orders, sum(len(one.watch.alarms) for one in watched if one.series == "orders"))
+    return seen, orders
+
+
+def test_weekly_runs_show_the_planted_faults_in_time(asked, truth):
+    """Every fourth Sunday; the runs of every week are a long check."""
+    found, acting, _, _ = asked
+    sundays = [found.windows.first + dt.timedelta(days=7 * k - 1) for k in range(16, 53, 4)]
+    seen, orders = first_alarms(found, acting, sundays)
+    _faults_in_time(seen, orders, truth, slack=4)
+
+
+@pytest.mark.full
+def test_a_year_of_weekly_runs_shows_the_planted_faults_in_time(asked, truth):
+    found, acting, _, _ = asked
+    sundays = [found.windows.first + dt.timedelta(days=7 * k - 1) for k in range(13, 53)]
+    seen, orders = first_alarms(found, acting, sundays)
+    _faults_in_time(seen, orders, truth, slack=0)
+
+
+def _faults_in_time(seen, orders, truth, *, slack):
+    """Eight weeks to see each sign, `slack` more between runs; of 30 healthy series fewer than four cry in the year."""
+    planted = {"interaction": truth["communities"]["quieter_from"], "exits": truth["communities"]["exits_from"]}
+    decaying = next(owner for owner, sign in seen if sign == "interaction")
+    for sign, day in planted.items():
+        delay = (seen[decaying, sign] - dt.date.fromisoformat(day)).days / 7
+        assert 0 <= delay <= 8 + slack, sign
+    assert sum(owner != decaying for owner, _ in seen) < 4
+    assert orders == 0
