@@ -100,6 +100,38 @@ def planned_months(plan: Plan) -> dict[str, dict[int, float]]:
     return found
 
 
+def forecasts(plan: Plan) -> dict[str, float]:
+    """Return metric -> level at the plan's end: of the forecast, else as the plan states it."""
+    typed = {metric: rate for rate, metric in inputs.lifecycle_rates(plan).values()}
+    typed |= inputs.retention_levels(inputs.retention_points(plan))
+    typed |= {"new_users_monthly": float(inputs.intake_matrix(plan)[-1].sum())}
+    return typed | {name: float(path[-1]) for name, path in forecast_months(plan).items()}
+
+
+def courses(plan: Plan, found: Collected, monthly: Mapping[str, Sequence[tuple[dt.date, float]]]) -> dict[str, list]:
+    """Return metric -> (month of the plan, level) of what was, users at month ends beside the baseline's months."""
+    joined, left = np.asarray(found.parts["leaving"]["joined_on"], dtype="M8[D]"), found.parts["leaving"]["left_on"]
+    people = np.asarray(found.parts["leaving"]["people"])
+    gone = np.ma.filled(np.ma.asarray(left).astype("M8[D]"), np.datetime64("9999-12-31"))
+    ends = [
+        (first, float(people[(joined <= np.datetime64(last)) & (gone > np.datetime64(last))].sum()))
+        for first, last in whole_months(found.windows)
+    ]
+    return {name: in_plan_months(plan, points) for name, points in {**monthly, "private_domain_users": ends}.items()}
+
+
+def planned_courses(plan: Plan, lines: Sequence[tuple[scorecard.Line, Mapping[str, Any]]]) -> dict[str, list]:
+    """Return metric -> (month, level) of what is planned: its ladder, else its goal from the first day on."""
+    climbs = planned_months(plan)
+    return {
+        line.metric: sorted(climbs[line.metric].items())
+        if line.metric in climbs
+        else [(1.0, goal["goal"]), (float(plan.months), goal["goal"])]
+        for line, goal in lines
+        if line.metric in climbs or goal["due_month"] is None
+    }
+
+
 def in_plan_months(plan: Plan, points: Sequence[tuple[dt.date, float]]) -> list[tuple[float, float]]:
     """Return (month of the plan, level) of levels by calendar month; months before the plan are 0 and below."""
     year, month = (int(part) for part in plan.start.split("-"))

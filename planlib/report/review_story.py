@@ -111,7 +111,7 @@ def score_drawn(
     rows: Sequence[Any], history: Mapping[str, Sequence[tuple[float, float]]],
     paths: Mapping[str, Sequence[tuple[float, float]]],
 ) -> list[ScoreRow]:  # fmt: skip
-    """Return what the page draws: measured metrics first in the plan's order, at most as many as fit."""
+    """Return what the page draws, in the plan's order: metrics with a course, then others, as many as fit."""
     told_rows = [
         ScoreRow(
             row.line.metric, catalogue()[row.line.metric].unit, row.line.plan, row.line.actual, row.gap,
@@ -339,7 +339,7 @@ def risks(book: Any, rows: Sequence[Row], found: Any) -> Text:
     values = {"n": "risks", "before": "exposure", "after": "exposure_after"}
     columns = ("number", "risk", "response", "owner", "before", "after")
     wide = {"risk": 1.2, "response": 1.4, "owner": 0.8}
-    values |= {"tail": "tail", "tail_after": "tail_after"}
+    values |= {"triggered": "triggered"}
     _page(book, "review_risks", "risks", chart="risks", table=("risks_page", columns), strong="before", weights=wide,
           **values)  # fmt: skip
     return _said(book, "review.title.risks", values)

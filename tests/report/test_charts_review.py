@@ -25,7 +25,7 @@ def test_scorecard(locale):
     w = words(locale)
     found = texts(scorecard(ROWS, w))
     base.svg(scorecard(ROWS, w))
-    assert {base.gaps(w.text(f"status.{row.status}")) for row in ROWS} <= found
+    assert {base.gaps(w.text(f"review.status.{row.status}")) for row in ROWS} <= found
     assert base.gaps(w.number(0.001, "points", signed=True)) in found
     assert base.gaps(w.text("review.reason.not_in_tables")) in found and "—" in found
 

@@ -91,7 +91,7 @@ def _score_row(ax: Axes, row: ScoreRow, y: float, words: Words) -> None:
     gap = words.number(row.gap, "points" if row.absolute else "relative_change", signed=True)
     b.write(ax, _GAP, y, gap, size=10.5, ha="right", colour=colour)
     _mark(ax, row.status, _STATUS + 5, y)
-    b.write(ax, _STATUS + 15, y, words.text(f"status.{row.status}"), size=10, weight="Medium", colour=colour)
+    b.write(ax, _STATUS + 15, y, words.text(f"review.status.{row.status}"), size=10, weight="Medium", colour=colour)
     if row.history:
         _spark(ax, row, y)
     else:
@@ -230,4 +230,4 @@ def _number(ax: Axes, at: tuple[float, float], number: int | None, fill: str, ed
     radius = 8.5 if number is not None else 5.0
     ax.add_patch(Circle(at, radius, facecolor=fill, edgecolor=edge, linewidth=1.3, zorder=5))
     if number is not None:
-        b.write(ax, *at, str(number), size=9.5, weight="Bold", colour=text, ha="center", tick=True)
+        b.write(ax, *at, str(number), size=9.5, weight="Bold", colour=text, ha="center", zorder=7)
