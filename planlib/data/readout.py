@@ -34,6 +34,7 @@ MOST_DECIMALS = 12
 FEWEST_DECIMALS = 4
 DIGITS_OF_GRID = 7  # digits and decimals together of a value on a grid, so that a hundred times as much has 32 bits
 DIGITS_OF_SMALL = 2  # of a whole number, so that products of values a hundred times as large have 32 bits
+LARGEST = 2**31 - 1  # of 32 bits
 ON_GRID = 1e-4  # of a step, by which a value on a grid may miss it for want of binary digits
 DIGITS_OF_SQUARES = 13  # digits and decimals together whose squares add up, over 10^8 rows, within 38 digits
 
@@ -50,6 +51,8 @@ class Place:
         binary: nothing but 0 to 1 was seen.
         small: on the grid, products of such values have 32 bits, room for a hundred times as much left.
         bits: whole numbers that are known to be all 0 or 1: their squares need no adding up.
+        most: highest absolute value in steps of the grid, where DuckDB knows it and knows that no value is missing;
+            such a column is added up as it is, and shifted afterwards.
     """
 
     shift: float
@@ -58,6 +61,7 @@ class Place:
     binary: bool = False
     small: bool = False
     bits: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,17 +291,12 @@ class People:
         first = self._db.execute(f"SELECT {listed} FROM {TABLE} LIMIT {SAMPLE}").fetchnumpy()
         values = (np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) for column in first.values())
         places = {name: _place(self.types[name], own) for name, own in zip(columns, values, strict=True)}
-        bits = self._bits([name for name in columns if places[name].binary and _WHOLE.match(self.types[name])])
-        return {name: replace(place, bits=name in bits) for name, place in places.items()}
-
-    def _bits(self, columns: Sequence[str]) -> frozenset[str]:
-        """Those of some columns of whole numbers in which, by what DuckDB keeps about them, all are 0 or 1."""
-        if not columns:
-            return frozenset()
         listed = ", ".join(f"stats({_quoted(name)})" for name in columns)
         row = self._db.execute(f"SELECT {listed} FROM {TABLE} LIMIT 1").fetchone() or ()
-        ends = [(known.get("min"), known.get("max")) if isinstance(known, dict) else () for known in row]
-        return frozenset(name for name, own in zip(columns, ends, strict=False) if own in {(0, 0), (0, 1), (1, 1)})
+        for name, known in zip(columns, row, strict=False):
+            if isinstance(known, dict) and known.get("min") is not None and known.get("max") is not None:
+                places[name] = _bounded(places[name], self.types[name], known)
+        return places
 
     def _summed(
         self,
@@ -430,10 +429,12 @@ def grid_text(
     outer = ["arm", *(f"b{at}" for at in range(len(by))), "COUNT(*) AS people"]
     for at, name in enumerate(columns):
         place = places[name]
-        moved = f"CAST({_quoted(name)} AS INTEGER)" + (f" - {int(place.shift)}" if place.shift else "")
+        shift = place.shift if place.most is None else 0
+        moved = f"CAST({_quoted(name)} AS INTEGER)" + (f" - {int(shift)}" if shift else "")
         if not _WHOLE.match(types[name]):
-            scaled = f"(CAST({_quoted(name)} AS DOUBLE) - {place.shift!r}) * {10**place.grid}"
-            moved = f"CAST({scaled} AS INTEGER)"
+            value = f"CAST({_quoted(name)} AS DOUBLE)"
+            value = f"({value} - {shift!r})" if shift else value
+            moved = f"CAST({value} * {10**place.grid} AS INTEGER)"
         inner.append(f"{moved} AS x{at}")
         outer += [f"SUM(x{at}) AS s{at}", f"COUNT(x{at}) AS n{at}"]
         if place.binary and not _WHOLE.match(types[name]):
@@ -441,7 +442,7 @@ def grid_text(
     pairs = {_pair(columns, a, b) for family in families for a in family for b in family}
     pairs -= {(at, at) for at, name in enumerate(columns) if places[name].bits}
     for one, other in sorted(pairs):
-        small = all(places[columns[at]].small for at in (one, other))
+        small = _small(places[columns[one]], places[columns[other]])
         first = f"x{one}" if small else f"CAST(x{one} AS BIGINT)"
         outer.append(f"SUM({first} * x{other}) AS q{one}_{other}")
     groups = ", ".join(["arm", *(f"b{at}" for at in range(len(by)))])
@@ -530,6 +531,15 @@ def _off_grid(
     columns = list(places)
     found = {name: value for name, value in row.items() if name in {"arm", "people"} or name.startswith("b")}
     row = {f"q{at}_{at}": row[f"s{at}"] for at, name in enumerate(columns) if places[name].bits} | dict(row)
+    steps = [0 if place.most is None else round(place.shift * 10**place.grid) for place in places.values()]
+    sums = [row[f"s{at}"] or 0 for at in range(len(columns))]
+
+    def moved(one: int, other: int) -> int:
+        """Sum of products about the shifts of those that were added up as they are, exactly."""
+        known = row[f"q{one}_{other}"] or 0
+        both = steps[one] * steps[other] * row["people"]
+        return known - steps[other] * sums[one] - steps[one] * sums[other] + both
+
     for f, family in enumerate(families):
         name, at = family[0], [columns.index(name) for name in family]
         found[f"n{f}"] = row[f"n{at[0]}"]
@@ -537,11 +547,11 @@ def _off_grid(
             whole = int(row[f"q{at[0]}_{at[0]}"] != row[f"s{at[0]}"])
             found[f"o{f}"] = row.get(f"o{at[0]}", whole)
         for i, name in enumerate(family):
-            found[f"s{f}_{i}"] = (row[f"s{at[i]}"] or 0) / 10 ** places[name].grid
+            found[f"s{f}_{i}"] = (sums[at[i]] - steps[at[i]] * row["people"]) / 10 ** places[name].grid
             for j in range(i + 1):
                 one, other = _pair(columns, family[j], name)
                 scale = 10 ** (places[family[j]].grid + places[name].grid)
-                found[f"q{f}_{j}_{i}"] = (row[f"q{one}_{other}"] or 0) / scale
+                found[f"q{f}_{j}_{i}"] = moved(one, other) / scale
     return found
 
 
@@ -642,6 +652,23 @@ def _place(kind: str, first: np.ndarray) -> Place:
     return Place(
         shift, decimals if decimals >= FEWEST_DECIMALS else None, grid if grid >= 0 and widest > 0 else None, binary
     )
+
+
+def _bounded(place: Place, kind: str, known: Mapping[str, Any]) -> Place:
+    """A place with what DuckDB knows of all rows: the smallest and the largest value, and whether some are missing."""
+    low, high = float(known["min"]), float(known["max"])
+    bits = bool(_WHOLE.match(kind)) and (low, high) in {(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)}
+    if place.grid is None or known.get("has_null", True) or not np.isfinite([low, high]).all():
+        return replace(place, bits=bits)
+    most = int(np.ceil(max(abs(low), abs(high)) * 10**place.grid)) + 1
+    return replace(place, bits=bits, most=most if most <= LARGEST else None)
+
+
+def _small(one: Place, other: Place) -> bool:
+    """Whether products of two columns on the grid have 32 bits."""
+    if one.most is None or other.most is None:
+        return one.small and other.small
+    return one.most * other.most <= LARGEST
 
 
 def _quoted(name: str) -> str:

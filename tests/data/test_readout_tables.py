@@ -286,6 +286,33 @@ def test_squares_of_whole_zeros_and_ones_are_left_out_only_where_that_is_known(t
         assert_allclose(got.of["y",].var("y")[at, 0], own.var(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_columns_whose_ends_are_known_are_added_up_as_they_are_and_shifted_exactly(tmp_path, monkeypatch, missing):
+    """Decimals, flags and floats far from zero; one with missing values keeps its shift within the text."""
+    path = tmp_path / "ends.parquet"
+    gone = "CASE WHEN i % 3 = 0 THEN NULL ELSE i % 11 END" if missing else "i % 11"
+    duckdb.sql(
+        "SELECT CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END AS arm, CAST(1000 + i / 100.0 AS DECIMAL(18, 2)) AS paid, "
+        f"i % 7 = 0 AS flag, CAST(i % 5 + 90 AS FLOAT) AS level, {gone} AS before FROM range(20000) t(i)"
+    ).write_parquet(str(path))
+    frame = duckdb.read_parquet(str(path)).df()
+    with People.of_file(path) as table:
+        texts = []
+        monkeypatch.setattr(table, "_run", lambda text, run=table._run: texts.append(text) or run(text))
+        wanted = [("paid",), ("flag",), ("level",), ("paid", "level"), ("paid", "before")]
+        got = table.families("arm", "a", wanted, filled=["before"])
+    assert len(texts) == 1 and "- 1049" not in texts[0] and (" - 5" in texts[0]) == missing
+    shift = dict(zip(got.of["paid", "before"].columns, got.of["paid", "before"].shift, strict=True))
+    frame["before"] = frame["before"].fillna(shift["before"])
+    for at, arm in enumerate("ab"):
+        own = frame[frame["arm"] == arm].drop(columns="arm").astype(float)
+        for name in ("paid", "flag", "level"):
+            assert_allclose(got.of[name,].mean(name)[at, 0], own[name].mean(), rtol=1e-12)
+            assert_allclose(got.of[name,].var(name)[at, 0], own[name].var(), rtol=1e-9)
+        for pair in (("paid", "level"), ("paid", "before")):
+            assert_allclose(got.of[pair].cov(*pair)[at, 0], own[pair[0]].cov(own[pair[1]]), rtol=1e-7, atol=1e-9)
+
+
 def test_a_missing_covariate_counts_as_the_shift(tmp_path):
     frame = people()
     frame.loc[frame.index % 3 == 0, "before"] = None
