@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from planlib.core.errors import InputError
 from planlib.core.metrics import catalogue
 from planlib.report.charts.review import MOST_ROWS, ScoreRow
 from planlib.report.schedule_story import both
@@ -40,7 +41,7 @@ ALERT_UNITS = {
     "raised": "text", "size": "number", "state": "words:review.alert_state", "next": "words:review.next_sign",
 }  # fmt: skip
 RISK_UNITS = {
-    "number": "count", "risk": "bilingual", "response": "bilingual", "owner": "bilingual", "hits": "metric",
+    "number": "count", "risk": "bilingual", "response": "bilingual", "owner": "bilingual", "hits": "words:review.hits",
     "before": "ratio", "after": "ratio", "removed_tail": "ratio", "state": "words:review.risk_state",
 }  # fmt: skip
 TODO_UNITS = {
@@ -73,6 +74,15 @@ def frame(rows: Sequence[Row], units: Mapping[str, str], *beside: str) -> Any:
     plain = ("text", "bilingual", "metric", "status")
     numbers = [name for name, unit in units.items() if unit not in plain and not unit.startswith("words:")]
     return found.astype(dict.fromkeys(numbers, float))
+
+
+def recorded(book: Any, notebook: str) -> dict[str, float]:
+    """Return metric -> value of another notebook of this run, else of the latest; nothing where it has not run."""
+    try:
+        found = book.upstream(notebook)
+    except InputError:
+        return {}
+    return {metric["id"]: metric["value"] for metric in found["metrics"] if metric["value"] is not None}
 
 
 def told(number: float | None) -> float:
@@ -137,8 +147,8 @@ def scorecard(book: Any, counts: Mapping[str, int], *, begun: bool) -> Text:
     measured = sum(counts.values()) > counts["not_measured"]
     kind = "scorecard" if measured else "scorecard_none"
     values = values if measured else {"n": "metrics"}
-    _page(book, "review_scorecard", kind, chart="scorecard", reading="scorecard" if begun else "scorecard_before",
-          **values)  # fmt: skip
+    said = "scorecard_none" if not measured else "scorecard" if begun else "scorecard_before"
+    _page(book, "review_scorecard", kind, chart="scorecard", reading=said, **values)
     return _said(book, f"review.title.{kind}", values)
 
 
@@ -340,7 +350,10 @@ def risks(book: Any, rows: Sequence[Row], found: Any) -> Text:
     columns = ("number", "risk", "response", "owner", "before", "after")
     wide = {"risk": 1.2, "response": 1.4, "owner": 0.8}
     values |= {"triggered": "triggered"}
-    _page(book, "review_risks", "risks", chart="risks", table=("risks_page", columns), strong="before", weights=wide,
+    hot = any(row["state"] == "triggered" for row in rows)
+    told_of = "risks" if hot else "risks_quiet"
+    _page(book, "review_risks", "risks", reading=told_of, chart="risks", table=("risks_page", columns),
+          strong="before", weights=wide,
           **values)  # fmt: skip
     return _said(book, "review.title.risks", values)
 
