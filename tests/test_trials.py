@@ -16,12 +16,15 @@ from typer.testing import CliRunner
 from planlib import trials
 from planlib.cli import app
 from planlib.core.errors import InputError
+from planlib.core.intervals import Interval
 from planlib.data.readout import People
+from planlib.experiments.policy import Gain
 from planlib.experiments.trial import Metric, Question
 from planlib.plan import load_plan
 from planlib.plan.registration import register
 from planlib.readout import read_out_file
 from planlib.registering import departures_of, people_of
+from planlib.report import readout_story as story
 from tests.data.tables import engine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,6 +127,42 @@ def test_a_rule_by_class_is_judged_or_refused(tmp_path, monkeypatch, size, falli
     assert found.arms == ("control", "new") and abs(found.gain.gain - sign * 0.15) < 4 * found.gain.se
     assert found.gain.interval.low < sign * 0.15 < found.gain.interval.high
     assert (found.gain.interval.low > 0) != falling
+
+
+class Book:
+    """What a story writes down."""
+
+    def __init__(self):
+        self.metrics = {}
+
+    def metric(self, name, value, unit, **_):
+        assert name not in self.metrics
+        self.metrics[name] = (value, unit)
+
+    def text(self, key, **values):
+        return {"text": key, "values": values}
+
+
+def test_rules_by_class_and_late_welcomes_are_told():
+    gain = Gain(np.array([0, 1]), 1, 0.02, 0.005, Interval(0.01, 0.03, 0.95), 900)
+    labels, people = ("no_order", "one_order"), (400, 500)
+    found = [
+        trials.Policy("value_class", labels, people, ("control", "coupon"), "coupon", gain),
+        trials.Policy("interaction_class", labels, people, ("coupon", "coupon"), "coupon", None, "same_arm"),
+        trials.Policy("third", labels, (9, 891), (), "", None, "too_few"),
+    ]
+    question = Question("variant", "control", (Metric("did"),))
+    read = SimpleNamespace(slug="t", asked=SimpleNamespace(question=question), out=SimpleNamespace(people=(50, 50)))
+    book = Book()
+    said = [text["text"] for text in story.policy_said(book, read, found, "points")]
+    assert said == [f"readout.say.policy_{kind}" for kind in ("worth", "same_arm", "too_few")]
+    assert book.metrics["t_policy_value_class_low"] == (0.01, "points") and book.metrics["t_least_third"][0] == 100
+    assert [row["best_en"] for row in story.policy_rows(found)] == ["Control", "Coupon", "Coupon", "Coupon"]
+    open_ = replace(found[0], gain=replace(gain, interval=Interval(-0.01, 0.05, 0.95)))
+    assert story.policy_said(Book(), read, [open_], "points")[0]["text"] == "readout.say.policy_open"
+    assert story.welcome_said(book, read, (40, 4)) is None  # not a test of people who had just joined
+    assert story.welcome_said(book, read, (100, 25))["text"] == "readout.say.welcome"
+    assert book.metrics["t_late_welcome"] == (0.25, "ratio")
 
 
 def trial(**changed):

@@ -271,6 +271,14 @@ def test_lifts_of_finished_tests_are_held_against_what_the_plan_expected(runs, d
         assert table(runs, name, "hits") == [] and "hits" not in metrics(runs, name)
 
 
+def test_the_portfolio_has_a_page_where_something_was_predicted(runs):
+    pages = {page["id"]: page for page in results(runs, "sample")["pages"]}
+    assert pages["readout_portfolio"]["chart"] == "hits"
+    found, told = table(runs, "sample", "hits"), metrics(runs, "sample")
+    assert told["hits_inside"]["value"] == sum(row["hit"] == "inside" for row in found)
+    assert "readout_portfolio" not in {page["id"] for page in results(runs, "few")["pages"]}
+
+
 def test_results_are_equal_in_either_language_and_say_that_data_are_invented(runs):
     few, english = results(runs, "few"), results(runs, "english")
     assert few | {"plan": 0} == english | {"plan": 0}
