@@ -71,7 +71,7 @@ class DoseResponse:
         return -np.expm1(-WEEKS_A_MONTH * self.hazard_week(pushes_per_week))
 
     def bearable(self, rate_month: float) -> float | None:
-        """Return the pushes a week at which a share of `rate_month` leaves in a month; None where pushes drive none out.
+        """Return the pushes a week at which `rate_month` of the people leave; None where pushes drive nobody out.
 
         0 where that many leave already without a push.
 
