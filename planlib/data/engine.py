@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planlib.core.errors import InputError, Problem
 from planlib.data import store
 from planlib.data.schema import TABLES
 
@@ -37,14 +38,15 @@ def open_tables(data: Data | None, root: str | Path | None = None) -> Engine:
         root: a data folder in place of the plan's.
 
     Raises:
-        InputError: Spark is not installed, cannot be reached, or does not see the tables' files.
+        InputError: Spark is not installed, cannot be reached, or does not see the tables' files; later, from the
+            engine: the memory does not do.
     """
     root = data.root if root is None else root
     if data is not None and data.engine == "spark":
         from planlib.data.spark import SparkEngine
 
         return SparkEngine(root, data.spark_address)
-    return Engine(root)
+    return Engine(root, memory_gb=None if data is None else data.memory_gb)
 
 
 class Engine:
@@ -54,6 +56,7 @@ class Engine:
         root: the folder, `plan.data.root`. A table that was never loaded is there and empty.
         threads: how many threads a query may use; None for one a core.
         tables: names and Parquet files (or globs) that stand in place of the folder's own tables.
+        memory_gb: memory for queries; None for `MEMORY_LIMIT`.
 
     >>> with Engine("no/such/folder") as engine:
     ...     engine.query("SELECT COUNT(*) AS n FROM orders WHERE created_at >= :since", {"since": "2027-01-01"}).rows()
@@ -61,10 +64,15 @@ class Engine:
     """
 
     def __init__(
-        self, root: str | Path = "data", *, threads: int | None = None, tables: Mapping[str, Path] | None = None
+        self,
+        root: str | Path = "data",
+        *,
+        threads: int | None = None,
+        tables: Mapping[str, Path] | None = None,
+        memory_gb: float | None = None,
     ):
         self.root = Path(root)
-        self._db = connect(threads=threads)
+        self._db = connect(threads=threads, memory_gb=memory_gb)
         files = store.table_files(self.root) | dict(tables or {})
         for name, table in TABLES.items():
             if name in files:
@@ -79,14 +87,15 @@ class Engine:
         Args:
             sql: the text, or the name of one of the package's (`planlib/data/sql/<name>.sql`).
             parameters: values of its `:names`.
+
+        Raises:
+            InputError: the memory does not do.
         """
-        text, given = asked(sql, parameters)
-        return Answer(self._db.execute(to_duckdb(text), given or None))
+        return Answer(self._run(self._db, "", sql, parameters))
 
     def keep(self, name: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run one of the package's texts once and keep its answer under its name, for texts that build on it."""
-        text, given = asked(name, parameters)
-        self._db.execute(f'CREATE OR REPLACE TEMPORARY TABLE "{name}" AS {to_duckdb(text)}', given or None)
+        self._run(self._db, f'CREATE OR REPLACE TEMPORARY TABLE "{name}" AS ', name, parameters)
 
     def rows(self, table: str) -> int:
         """Return how many rows a table has."""
@@ -99,9 +108,20 @@ class Engine:
             sql, parameters: as of `query`.
             table: the name it gets.
         """
-        db, (text, given) = self._db.cursor(), asked(sql, parameters)
-        db.execute(f"CREATE OR REPLACE TEMPORARY TABLE {table} AS {to_duckdb(text)}", given or None)
-        return db
+        return self._run(self._db.cursor(), f"CREATE OR REPLACE TEMPORARY TABLE {table} AS ", sql, parameters)
+
+    def _run(
+        self, db: DuckDBPyConnection, head: str, sql: str, parameters: Mapping[str, object] | None
+    ) -> DuckDBPyConnection:
+        import duckdb
+
+        text, given = asked(sql, parameters)
+        try:
+            return db.execute(head + to_duckdb(text), given or None)
+        except duckdb.OutOfMemoryException as error:
+            limit = db.execute("SELECT current_setting('memory_limit')").fetchone()[0]
+            problem = Problem("tables_too_large", self.root.as_posix(), "data.memory_gb", values={"limit": limit})
+            raise InputError(problem) from error
 
     def close(self) -> None:
         """Let go of the files."""
@@ -144,7 +164,11 @@ class Answer:
 
 
 def connect(
-    *, path: str | Path = ":memory:", threads: int | None = None, spill: str | Path | None = None
+    *,
+    path: str | Path = ":memory:",
+    threads: int | None = None,
+    spill: str | Path | None = None,
+    memory_gb: float | None = None,
 ) -> DuckDBPyConnection:
     """Open DuckDB so that it loads nothing from the network, stays inside its share of memory and prints nothing."""
     import duckdb
@@ -152,7 +176,7 @@ def connect(
     config: dict[str, object] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "memory_limit": MEMORY_LIMIT,
+        "memory_limit": MEMORY_LIMIT if memory_gb is None else f"{round(memory_gb * 1000)}MB",
     }
     if threads is not None:
         config["threads"] = threads

@@ -42,7 +42,7 @@ ALONE = {  # a Spark inside this machine talks to nobody else
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
-PARTITIONS_PER_CORE = 2
+PARTITIONS_PER_CORE = 8
 _TYPES = {"VARCHAR": "STRING", "TIMESTAMP": "TIMESTAMP_NTZ"}
 _PLACE = re.compile(r"(\[[^\]]+\]|[^:,/;\[\]]+)(?::(\d+))?")
 

@@ -981,12 +981,15 @@ class Data(Base):
     root: Short = "data/"
     as_of: Day | None = None
     engine: Literal["duckdb", "spark"] = "duckdb"
+    memory_gb: Positive | None = None
     spark_address: SparkAddress | None = None
     rules: tuple[Statement, ...] = ()
     models: tuple[Statement, ...] = ()
 
     @model_validator(mode="after")
-    def _address_of_spark(self):
+    def _of_the_engine(self):
+        if self.engine == "spark" and self.memory_gb is not None:
+            raise PydanticCustomError("planlib.memory_of_spark", "memory of DuckDB", {"at": "memory_gb"})
         if (self.engine == "spark") != (self.spark_address is not None):
             code = "spark_without_address" if self.engine == "spark" else "address_without_spark"
             raise PydanticCustomError(f"planlib.{code}", "engine and address", {"at": "spark_address"})

@@ -99,6 +99,20 @@ def test_the_engine_reaches_no_network(tmp_path):
             assert engine.query(setting, {"name": name}).one()["value"] == "false"
 
 
+def test_memory_that_does_not_do_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("planlib.data.engine.MEMORY_LIMIT", "20MB")
+    large = "SELECT SUM(n) AS n FROM (SELECT i, COUNT(*) AS n, LIST(i) AS l FROM range(3000000) t(i) GROUP BY i) g"
+    with Engine(tmp_path, threads=1) as engine:
+        engine._db.execute("SET temp_directory = ''")
+        for ask in (engine.query, lambda text: engine.hand_over(text, "made")):
+            with pytest.raises(ValueError, match=r"19\.0 MiB of memory") as error:
+                ask(large)
+            assert [problem.code for problem in error.value.problems] == ["tables_too_large"]
+            assert error.value.render("zh")
+    with Engine(tmp_path, threads=1, memory_gb=2) as engine:
+        assert engine.query(large).one() == {"n": 3_000_000}
+
+
 def test_texts_by_name():
     assert "consent_status" in statement("contactable")
     with pytest.raises(KeyError):

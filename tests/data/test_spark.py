@@ -143,6 +143,8 @@ def test_a_plan_names_its_engine(address):
     [
         (["engine=spark"], "spark_without_address", "data.spark_address"),
         (["spark_address=yarn"], "address_without_spark", "data.spark_address"),
+        (["engine=spark", 'spark_address="local"', "memory_gb=4"], "memory_of_spark", "data.memory_gb"),
+        (["memory_gb=0"], "above", "data.memory_gb"),
         (["engine=flink"], "choice", "data.engine"),
         (["engine=spark", "spark_address=h:7077"], "spark_address", "data.spark_address"),
         (["engine=spark", 'spark_address="local[0]"'], "spark_address", "data.spark_address"),
