@@ -41,7 +41,7 @@ ALERT_UNITS = {
     "raised": "text", "size": "number", "state": "words:review.alert_state", "next": "words:review.next_sign",
 }  # fmt: skip
 RISK_UNITS = {
-    "number": "count", "risk": "bilingual", "response": "bilingual", "owner": "bilingual", "hits": "words:review.hits",
+    "number": "text", "risk": "bilingual", "response": "bilingual", "owner": "bilingual", "hits": "words:review.hits",
     "before": "ratio", "after": "ratio", "removed_tail": "ratio", "state": "words:review.risk_state",
 }  # fmt: skip
 TODO_UNITS = {
@@ -324,7 +324,7 @@ def risk_rows(plan_risks: Sequence[Any], found: Any, hits: Mapping[str, Any], ow
     for risk in sorted(plan_risks, key=lambda risk: -by_id[risk.id].expected):
         entry = by_id[risk.id]
         rows.append(
-            {"number": len(rows) + 1}
+            {"number": chr(ord("A") + len(rows))}
             | both("risk", risk.name.model_dump())
             | both("response", risk.response.model_dump() if risk.response else nobody)
             | both("owner", owner(risk.owner))

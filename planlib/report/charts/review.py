@@ -230,4 +230,4 @@ def _number(ax: Axes, at: tuple[float, float], number: int | None, fill: str, ed
     radius = 8.5 if number is not None else 5.0
     ax.add_patch(Circle(at, radius, facecolor=fill, edgecolor=edge, linewidth=1.3, zorder=5))
     if number is not None:
-        b.write(ax, *at, str(number), size=9.5, weight="Bold", colour=text, ha="center", zorder=7, tick=True)
+        b.write(ax, *at, chr(ord("A") + number - 1), size=9.5, weight="Bold", colour=text, ha="center", zorder=7)
