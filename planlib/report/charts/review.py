@@ -56,7 +56,7 @@ class BridgeData:
 class RiskMark:
     """A risk in the heat map: its number in the table, its cell now and after its response (None: nobody says)."""
 
-    number: int
+    number: int | str
     before: tuple[int, int]
     after: tuple[int, int] | None
 
@@ -226,8 +226,8 @@ def _places(
     return found
 
 
-def _number(ax: Axes, at: tuple[float, float], number: int | None, fill: str, edge: str, text: str) -> None:
+def _number(ax: Axes, at: tuple[float, float], number: object, fill: str, edge: str, text: str) -> None:
     radius = 8.5 if number is not None else 5.0
     ax.add_patch(Circle(at, radius, facecolor=fill, edgecolor=edge, linewidth=1.3, zorder=5))
     if number is not None:
-        b.write(ax, *at, chr(ord("A") + number - 1), size=9.5, weight="Bold", colour=text, ha="center", zorder=7)
+        b.write(ax, *at, str(number), size=9.5, weight="Bold", colour=text, ha="center", zorder=7)
