@@ -78,12 +78,18 @@ class Cost:
     peak_bytes: int
 
 
-def asked(name: str, root: Path, spark: Sequence[str]) -> Cost:
-    """Ask one question in a process of its own."""
+def asked(name: str, root: Path, how: Sequence[str]) -> Cost:
+    """Ask one question in a process of its own.
+
+    Args:
+        name: of the question.
+        root: the data folder.
+        how: address of Spark or "", and memory in GB.
+    """
     import psutil
 
     code = "import sys; sys.path.insert(0, 'benchmarks'); import scale; scale.answer(*sys.argv[1:])"
-    command = [sys.executable, "-c", code, name, str(root), *spark]
+    command = [sys.executable, "-c", code, name, str(root), *how]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         peak, worked, watched = 0, {}, psutil.Process(process.pid)
         while process.poll() is None:
@@ -96,12 +102,13 @@ def asked(name: str, root: Path, spark: Sequence[str]) -> Cost:
     return Cost(json.loads(said.splitlines()[-1]), sum(worked.values()), peak)
 
 
-def answer(name: str, root: str, spark: str = "") -> None:
+def answer(name: str, root: str, spark: str = "", memory_gb: str = "") -> None:
     """Answer one question and print the seconds."""
     from planlib.data.engine import Engine
     from planlib.data.spark import SparkEngine
 
-    with SparkEngine(root, spark) if spark else Engine(root) as tables:
+    memory = float(memory_gb) if memory_gb else None
+    with SparkEngine(root, spark) if spark else Engine(root, memory_gb=memory) as tables:
         began = time.perf_counter()
         {"baseline": _baseline, "assignment": _assignment, "value": _value}[name](tables)
         print(json.dumps(time.perf_counter() - began), flush=True)
@@ -151,7 +158,8 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
-    parser.add_argument("--spark", metavar="ADDRESS", help="a Spark master or Spark Connect; else DuckDB")
+    parser.add_argument("--spark", metavar="ADDRESS", default="", help="a Spark master or Spark Connect; else DuckDB")
+    parser.add_argument("--memory", metavar="GB", default="", help="data.memory_gb of DuckDB")
     parser.add_argument("--keep", type=Path, help="a folder that keeps the tables for another run")
     parser.add_argument("--only", choices=QUESTIONS, action="append")
     given = parser.parse_args()
@@ -163,7 +171,7 @@ def main() -> None:
             size = sum(path.stat().st_size for path in (root / "tidy").iterdir())
             print(f"tables: {size / 1e9:.2f} GB, {time.perf_counter() - began:.0f} s", flush=True)
         for name in given.only or QUESTIONS:
-            cost = asked(name, root, [given.spark] if given.spark else [])
+            cost = asked(name, root, [given.spark, given.memory])
             told = f"{cost.seconds:.1f} s, {cost.processor_seconds:.0f} s of processors, {cost.peak_bytes / 1e9:.2f} GB"
             print(f"{name}: {told}", flush=True)
 
