@@ -47,7 +47,7 @@ def main_job(folder: Path) -> tuple[float, list[float]]:
     from planlib.workbook.ledger import Ledger
 
     seconds = seconds_of(planlib("run", PLAN, "--fresh", "--out", str(folder)))
-    with Ledger(folder) as ledger:
+    with Ledger(folder / Path(PLAN).stem) as ledger:
         steps = ledger.steps(ledger.runs(limit=1)[0].run_id)
     return seconds, [step.seconds - step.cells_seconds for step in steps]
 

@@ -10,7 +10,7 @@ from typing import Any
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
-from planlib.workbook.ledger import FILE, Ledger, latest_run
+from planlib.workbook.ledger import latest_run, recorded_runs
 from planlib.workbook.lock import is_held, read_holder
 
 _SHOWN_RUNS = 15
@@ -40,10 +40,7 @@ def status_lines(out_root: Path, w: Words) -> Iterator[str]:
         holder = read_holder(folder)
         if holder:
             yield w.text("cli.running", plan=folder.name, since=holder.since, pid=holder.pid, host=holder.host)
-    runs = []
-    if (out_root / FILE).is_file():
-        with Ledger(out_root) as ledger:
-            runs = ledger.runs(limit=_SHOWN_RUNS)
+    runs = recorded_runs(out_root, limit=_SHOWN_RUNS)
     latest = {plan: latest_run(out_root / plan) for plan in {run.plan_id for run in runs}}
     for run in runs:
         seconds = "—" if run.seconds is None else w.number(run.seconds, "seconds")

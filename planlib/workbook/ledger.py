@@ -1,7 +1,9 @@
-"""The record of every run and notebook: when, how long, how it ended, and hashes (SQLite).
+"""The record of a plan's runs and notebooks: when, how long, how they ended, and hashes (SQLite).
 
-The ledger is history and index, never the truth about results: a folder counts only when its files still
-have the hashes written here. All times are UTC; folders are relative to the ledger's own.
+Each plan has a ledger of its own, `<out_root>/<plan id>/ledger.sqlite`. It is history and index, never the truth
+about results: a folder counts only when its files still have the hashes written here. All times are UTC; folders
+are relative to the output folder. Earlier versions kept one ledger for all plans in the output folder: a plan's rows
+are copied out of it when its own is made, and the old file stays as it is.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from planlib.workbook.failures import RunError
+
 FILE = "ledger.sqlite"
 LATEST = "latest"
 _BUSY_SECONDS = 30.0
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     run_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL, plan_sha256 TEXT NOT NULL, locale TEXT NOT NULL,
@@ -27,7 +31,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS steps (
     run_id TEXT NOT NULL REFERENCES runs (run_id), notebook TEXT NOT NULL, status TEXT NOT NULL, reason TEXT,
     key TEXT, started TEXT, ended TEXT, seconds REAL, cells_seconds REAL, exit_code INTEGER,
-    results_sha256 TEXT, folder_sha256 TEXT, needs_sha256 TEXT, folder TEXT, reused_from TEXT,
+    results_sha256 TEXT, folder_sha256 TEXT, needs_sha256 TEXT, folder TEXT, reused_from TEXT, peak_bytes INTEGER,
     PRIMARY KEY (run_id, notebook)
 );
 CREATE INDEX IF NOT EXISTS steps_by_key ON steps (key);
@@ -58,7 +62,8 @@ class StepRow:
     """One notebook of a run. `status`: done, reused, failed or skipped.
 
     `key` is the hash of what the notebook depends on (None: must not be used again), `needs_sha256` that of
-    the results it read of other notebooks, `folder_sha256` that of every file it left.
+    the results it read of other notebooks, `folder_sha256` that of every file it left. `peak_bytes` is the most
+    memory that its worker and its kernel have held.
     """
 
     run_id: str
@@ -76,13 +81,18 @@ class StepRow:
     needs_sha256: str | None = None
     folder: str | None = None
     reused_from: str | None = None
+    peak_bytes: int | None = None
 
 
 class Ledger:
-    """The ledger of an output folder; open it with `with Ledger(out_root) as ledger`."""
+    """The ledger of a plan; open it with `with Ledger(plan_dir) as ledger`.
 
-    def __init__(self, out_root: str | Path):
-        self.root = Path(out_root)
+    Args:
+        plan_dir: `<out_root>/<plan id>`.
+    """
+
+    def __init__(self, plan_dir: str | Path):
+        self.root = Path(plan_dir)
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Ledger:
@@ -155,6 +165,15 @@ class Ledger:
         )
         return {row["notebook"]: row["mean"] for row in found}
 
+    def peak_bytes(self, *, last: int = 50) -> int | None:
+        """Return the most memory that a worker with its kernel held over the last executions; None for none known."""
+        found = self._reading().execute(
+            "SELECT max(peak_bytes) AS peak FROM (SELECT peak_bytes FROM steps WHERE status = 'done'"
+            " ORDER BY run_id DESC LIMIT ?)",
+            (last,),
+        )
+        return found.fetchone()["peak"]
+
     def file_sha256(self, path: Path) -> str:
         """Return the hash of a file, read again only when its size or modification time changed.
 
@@ -192,6 +211,18 @@ class Ledger:
             raise
 
 
+def recorded_runs(out_root: str | Path, *, limit: int) -> list[RunRow]:
+    """Return the last runs of all plans of an output folder, newest first."""
+    out = Path(out_root)
+    own = sorted(path.parent for path in out.glob(f"*/{FILE}"))
+    found: list[RunRow] = []
+    for plan_dir in own:
+        with Ledger(plan_dir) as ledger:
+            found += ledger.runs(limit=limit)
+    found += [row for row in _of_shared(out)[0] if out / row.plan_id not in own]  # the others' rows were copied
+    return sorted(found, key=lambda row: row.run_id, reverse=True)[:limit]
+
+
 def latest_run(plan_dir: str | Path) -> Path | None:
     """Return the folder of a plan's newest whole run, or None.
 
@@ -223,12 +254,55 @@ def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         db.row_factory = _as_dict
-        if db.execute("PRAGMA user_version").fetchone()["user_version"] < _VERSION:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        version = db.execute("PRAGMA user_version").fetchone()["user_version"]
+        if version > _VERSION:
+            raise RunError("ledger_newer", file=path, version=version, known=_VERSION)
+        if version < _VERSION:
+            _bring_up(db, path)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _bring_up(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables of this version, whole or not at all: new ones, or those of an earlier version widened."""
+    db.execute("BEGIN IMMEDIATE")
+    version = db.execute("PRAGMA user_version").fetchone()["user_version"]
+    if version < _VERSION:
+        if version == 1:
+            db.execute("ALTER TABLE steps ADD COLUMN peak_bytes INTEGER")
+        for statement in filter(str.strip, _SCHEMA.split(";")):
+            db.execute(statement)
+        if version == 0:
+            runs, steps = _of_shared(path.parent.parent, path.parent.name)
+            for table, rows in (("runs", runs), ("steps", steps)):
+                for row in rows:
+                    _insert(db, table, row)
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")
+
+
+def _of_shared(out_root: Path, plan_id: str | None = None) -> tuple[list[RunRow], list[StepRow]]:
+    """Return a plan's rows of the ledger that earlier versions kept for all plans; None for every plan's."""
+    path = out_root / FILE
+    if not path.is_file():
+        return [], []
+    shared = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=_BUSY_SECONDS, uri=True)
+    try:
+        shared.row_factory = _as_dict
+        runs = shared.execute("SELECT * FROM runs WHERE ?1 IS NULL OR plan_id = ?1", (plan_id,)).fetchall()
+        steps = shared.execute(
+            "SELECT steps.* FROM steps JOIN runs USING (run_id) WHERE ?1 IS NULL OR plan_id = ?1 ORDER BY steps.rowid",
+            (plan_id,),
+        ).fetchall()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        return [], []  # damaged or not ours: it stays where it is
+    finally:
+        shared.close()
+    return [RunRow(**row) for row in runs], [StepRow(**row) for row in steps]
 
 
 def _as_dict(cursor: sqlite3.Cursor, row: tuple) -> dict[str, object]:

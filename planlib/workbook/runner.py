@@ -106,7 +106,7 @@ def run(
     try:
         _make(plan_dir)
         held = lock.hold(plan_dir, wait_seconds=wait_seconds, on_wait=lambda holder: progress(Waiting(holder)))
-        with held, Ledger(out) as ledger:
+        with held, Ledger(plan_dir) as ledger:
             recover(plan_dir, ledger)
             return _Run(
                 plan=plan,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from planlib.workbook.ledger import FILE, Ledger, RunRow, StepRow, latest_run, sha256_file
+from planlib.workbook.failures import RunError
+from planlib.workbook.ledger import FILE, Ledger, RunRow, StepRow, latest_run, recorded_runs, sha256_file
 
 RUN = RunRow("20270101T000000000Z-aaaaaa", "small", "0" * 64, "zh", "2027-01-01T00:00:00Z", folder="small/x")
 STEP = StepRow(RUN.run_id, "a", "done", key="k", seconds=2.0, folder="small/x/a", folder_sha256="f")
@@ -129,3 +130,63 @@ def test_latest_names_a_folder_inside(tmp_path):
     assert latest_run(tmp_path) is None
     (tmp_path / "latest").write_text("run\n", encoding="utf-8")
     assert latest_run(tmp_path) == tmp_path / "run"
+
+
+V1 = """
+CREATE TABLE runs (run_id TEXT PRIMARY KEY, plan_id TEXT NOT NULL, plan_sha256 TEXT NOT NULL, locale TEXT NOT NULL,
+    started TEXT NOT NULL, ended TEXT, seconds REAL, status TEXT NOT NULL, exit_code INTEGER, folder TEXT NOT NULL);
+CREATE TABLE steps (run_id TEXT NOT NULL REFERENCES runs (run_id), notebook TEXT NOT NULL, status TEXT NOT NULL,
+    reason TEXT, key TEXT, started TEXT, ended TEXT, seconds REAL, cells_seconds REAL, exit_code INTEGER,
+    results_sha256 TEXT, folder_sha256 TEXT, needs_sha256 TEXT, folder TEXT, reused_from TEXT,
+    PRIMARY KEY (run_id, notebook));
+CREATE TABLE files (path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL);
+INSERT INTO runs VALUES ('r1', 'small', 'h', 'zh', 't', 't', 2.0, 'done', 0, 'small/r1'),
+    ('r2', 'other', 'h', 'zh', 't', 't', 2.0, 'done', 0, 'other/r2'),
+    ('r3', 'small', 'h', 'zh', 't', 't', 1.0, 'failed', 1, 'x');
+INSERT INTO steps (run_id, notebook, status, key, seconds, folder) VALUES ('r1', 'a', 'done', 'k', 2.0, 'small/r1/a'),
+    ('r2', 'a', 'done', 'k', 9.0, 'other/r2/a');
+PRAGMA user_version = 1;
+"""
+
+
+def first_version(path):
+    with sqlite3.connect(path) as db:
+        db.executescript(V1)
+    db.close()
+
+
+def test_a_plan_takes_its_rows_out_of_the_ledger_that_was_kept_for_all(tmp_path):
+    first_version(tmp_path / FILE)
+    before = (tmp_path / FILE).read_bytes()
+    assert [row.run_id for row in recorded_runs(tmp_path, limit=9)] == ["r3", "r2", "r1"]
+    with Ledger(tmp_path / "small") as ledger:
+        assert [row.run_id for row in ledger.runs()] == ["r3", "r1"]
+        assert [row.run_id for row in ledger.reusable("a", "k")] == ["r1"], "no row of another plan"
+        assert ledger.mean_seconds() == {"a": 2.0} and ledger.peak_bytes() is None
+        ledger.start(replace(RUN, run_id="r4"))
+    assert [row.run_id for row in recorded_runs(tmp_path, limit=9)] == ["r4", "r3", "r2", "r1"]
+    assert [row.run_id for row in recorded_runs(tmp_path, limit=2)] == ["r4", "r3"]
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_an_earlier_ledger_is_widened_and_a_newer_one_refused(tmp_path):
+    (tmp_path / "small").mkdir()
+    first_version(tmp_path / "small" / FILE)
+    with Ledger(tmp_path / "small") as ledger:
+        assert len(ledger.runs("small")) == 2
+        ledger.record(replace(STEP, peak_bytes=5_000_000))
+        assert ledger.peak_bytes() == 5_000_000
+    with sqlite3.connect(tmp_path / "small" / FILE) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(RunError, match="99") as caught, Ledger(tmp_path / "small"):
+        pass
+    assert FILE in caught.value.render("zh")
+    assert not (tmp_path / "small" / f"{FILE}.broken").exists()
+
+
+def test_a_damaged_ledger_of_all_plans_is_left_alone(tmp_path):
+    (tmp_path / FILE).write_bytes(b"x" * 4096)
+    with Ledger(tmp_path / "small") as ledger:
+        assert ledger.runs() == []
+    assert recorded_runs(tmp_path, limit=9) == [] and (tmp_path / FILE).read_bytes() == b"x" * 4096

@@ -129,7 +129,7 @@ def test_notebooks_receive_the_plan_and_show_where_it_is_now(book):
 def test_manifest_and_ledger_agree(book):
     manifest = json.loads((book.first.run_dir / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["plan"] == {"id": "small", "sha256": SmallPlan().sha256, **SmallPlan().origin()}
-    with Ledger(book.out) as ledger:
+    with Ledger(book.out / "small") as ledger:
         (row,) = [row for row in ledger.runs("small") if row.run_id == book.first.run_id]
         steps = {step.notebook: step for step in ledger.steps(book.first.run_id)}
     assert (row.status, row.exit_code) == ("done", 0) and row.seconds > 0 and row.started <= row.ended
@@ -164,7 +164,7 @@ def test_nothing_changed_imports_nothing_heavy(book):
 
 def test_locale_and_code_are_part_of_the_key(book):
     plan_sha256 = "0" * 64
-    with Ledger(book.out) as ledger:
+    with Ledger(book.out / "small") as ledger:
 
         progress, baseline = (book.root / "params" / f"small.{name}.csv" for name in ("progress", "baseline"))
 
@@ -208,7 +208,7 @@ def test_another_plan_and_back_again_links_the_earlier_steps(book, monkeypatch):
     monkeypatch.setattr(pool, "Worker", None)
     third = book.run()
     assert third.ok and not third.reused and statuses(third) == dict.fromkeys(NEEDS, "reused")
-    with Ledger(book.out) as ledger:
+    with Ledger(book.out / "small") as ledger:
         origins = {step.notebook: step.reused_from for step in ledger.steps(third.run_id)}
     assert origins == dict.fromkeys(NEEDS, book.first.run_id)
     assert book.run().run_id == third.run_id

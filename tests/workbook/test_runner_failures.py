@@ -107,7 +107,7 @@ def test_latest_stays(made):
     plan_dir = root / "out" / "small"
     assert latest_run(plan_dir).name == EARLIER
     assert outcome.run_dir == plan_dir / "failed" / outcome.run_id
-    assert {path.name for path in plan_dir.iterdir()} == {".lock", "latest", "failed", EARLIER}
+    assert {path.name for path in plan_dir.iterdir()} == {".lock", "ledger.sqlite", "latest", "failed", EARLIER}
 
 
 def test_partial_notebooks_are_kept_for_reading(made):
@@ -129,7 +129,7 @@ def test_nothing_is_left_running(made):
 
 
 def test_exit_codes_stand_in_the_ledger(made):
-    with Ledger(made[0] / "out") as ledger:
+    with Ledger(made[0] / "out" / "small") as ledger:
         rows = {row.notebook: row for row in ledger.steps(made[1].run_id)}
     assert (rows["good"].exit_code, rows["boom"].exit_code) == (0, 1)
     assert {rows[name].exit_code for name in ("kernel_killed", "worker_killed") if name in rows} == {KILLED}

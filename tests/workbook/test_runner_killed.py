@@ -86,7 +86,7 @@ def test_kill_of_the_runner_leaves_nothing_running_and_is_put_right(root):
     kept = json.loads((plan_dir / "failed" / run_id / "a.ipynb").read_text(encoding="utf-8"))
     assert any("before the wait" in str(cell["outputs"]) for cell in kept["cells"])
     assert not list(plan_dir.glob(".run-*"))
-    with Ledger(root / "out") as ledger:
+    with Ledger(root / "out" / "small") as ledger:
         assert [row.status for row in ledger.runs()] == ["done", "killed"]
 
 
@@ -105,6 +105,6 @@ def test_interrupt_ends_everything_and_keeps_the_partial_notebook(root):
     assert len(seen["pids"]) == 3 and not any(map(runs, seen["pids"]))
     assert not lock.is_held(plan_dir) and not list(plan_dir.glob(".run-*"))
     assert "before the wait" in only(plan_dir, "failed/*/a.ipynb").read_text(encoding="utf-8")
-    with Ledger(root / "out") as ledger:
+    with Ledger(root / "out" / "small") as ledger:
         (row,) = ledger.runs()
     assert (row.status, row.exit_code) == ("interrupted", 130)

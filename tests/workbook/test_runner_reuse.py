@@ -221,10 +221,10 @@ def test_a_lost_run_or_ledger_only_costs_time(book):
     assert book.latest() is None
     second = book.run()
     assert book.ran == ["a", "b", "c"] and book.latest() == second.run_dir
-    (book.out / FILE).write_bytes(b"this is no database, it only looks like a file" * 100)
+    (book.plan_dir / FILE).write_bytes(b"this is no database, it only looks like a file" * 100)
     third = book.run()
     assert book.ran == ["a", "b", "c"] and book.latest() == third.run_dir
-    assert (book.out / f"{FILE}.broken").is_file()
+    assert (book.plan_dir / f"{FILE}.broken").is_file()
     (second.run_dir / "manifest.json").unlink()
     assert book.run().run_id == third.run_id
 
@@ -281,7 +281,7 @@ def test_a_failed_run_leaves_the_last_whole_one(book):
     assert failed.run_dir == book.plan_dir / "failed" / failed.run_id
     assert [path.name for path in failed.run_dir.iterdir()] == ["a.ipynb"]
     assert not (book.plan_dir / failed.run_id).exists()
-    with Ledger(book.out) as ledger:
+    with Ledger(book.plan_dir) as ledger:
         row = ledger.runs()[0]
         assert (row.run_id, row.status, row.exit_code) == (failed.run_id, "failed", 1)
         assert {step.notebook: (step.status, step.reason) for step in ledger.steps(failed.run_id)} == {
@@ -323,7 +323,7 @@ def test_a_failing_callback_ends_the_run_cleanly(book):
     with pytest.raises(ValueError, match="cannot draw"):
         book.run(fresh=True, progress=fail)
     assert book.latest() == first.run_dir and book.leftovers() == []
-    with Ledger(book.out) as ledger:
+    with Ledger(book.plan_dir) as ledger:
         assert [row.status for row in ledger.runs()] == ["failed", "done"]
     assert book.run().reused
 
@@ -401,7 +401,7 @@ def test_killed_between_rename_and_latest_is_completed(book):
     second = book.run(fresh=True)
     write_whole(book.plan_dir / "latest", f"{first.run_id}\n")
     write_whole(book.plan_dir / ".latest.next", f"{second.run_id}\n")
-    with Ledger(book.out) as ledger:
+    with Ledger(book.plan_dir) as ledger:
         (row,) = [row for row in ledger.runs() if row.run_id == second.run_id]
         ledger.start(
             row.__class__(row.run_id, row.plan_id, row.plan_sha256, row.locale, row.started, folder=row.folder)
@@ -421,7 +421,7 @@ def test_killed_while_it_was_built_is_cleared_away(book):
     write_whole(folder / remains.WORKERS / "worker-1.log", "said something")
     write_whole(folder / remains.WORKERS / "worker-1.json", '{"pid": 1, "created": 0.0, "host": "elsewhere"}')
     write_whole(folder / remains.WORKERS / "worker-2.json", "{half")
-    with Ledger(book.out) as ledger:
+    with Ledger(book.plan_dir) as ledger:
         row = ledger.runs()[0]
         ledger.start(row.__class__(run_id, "small", row.plan_sha256, row.locale, row.started, folder=f"small/{run_id}"))
     assert book.run().run_id == first.run_id
@@ -429,7 +429,7 @@ def test_killed_while_it_was_built_is_cleared_away(book):
     assert sorted(path.name for path in kept.iterdir()) == ["a.ipynb", "worker-1.log"]
     assert (kept / "a.ipynb").read_text(encoding="utf-8") == "partial"
     assert book.leftovers() == []
-    with Ledger(book.out) as ledger:
+    with Ledger(book.plan_dir) as ledger:
         assert ledger.runs()[0].status == "killed"
 
 
