@@ -134,7 +134,15 @@ def cusum_run_length(reference: float, width: float, *, shift: float = 0.0) -> f
 
 
 def _search(length, wanted: float, low: float, high: float) -> float:
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if length(middle) < wanted else (low, middle)
-    return (low + high) / 2
+    """Return where a run length that grows with the limit, nearly as its exponential, is the one wanted."""
+    from scipy.optimize import brentq
+
+    def off(width: float) -> float:
+        return np.log(length(width) / wanted)
+
+    if off(low) >= 0:
+        return low
+    above = 2 * low
+    while above < high and off(above) < 0:
+        low, above = above, 2 * above
+    return float(brentq(off, low, min(above, high), xtol=1e-12, rtol=1e-14))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planlib.core.errors import InputError, Problem
@@ -88,20 +88,32 @@ class Graph:
         Raises:
             InputError: a name that fits no notebook or several.
         """
-        named = [self._named(name) for name in only]
-        problems = [found for found in named if isinstance(found, Problem)]
-        if problems:
-            raise InputError(*problems)
         chosen: set[str] = set()
-        for notebook_id in named or self.ids:
+        for notebook_id in self.named(only) or self.ids:
             chosen |= {notebook_id} | self.upstream(notebook_id)
         return self.order(chosen)
+
+    def named(self, only: Iterable[str]) -> list[str]:
+        """Return the ids that names or their unambiguous beginnings stand for.
+
+        Raises:
+            InputError: a name that fits no notebook or several.
+        """
+        found = [self._named(name) for name in only]
+        problems = [one for one in found if isinstance(one, Problem)]
+        if problems:
+            raise InputError(*problems)
+        return [one for one in found if not isinstance(one, Problem)]
 
     def _named(self, name: str) -> str | Problem:
         fits = [name] if name in self.ids else [found for found in self.ids if name and found.startswith(name)]
         if len(fits) == 1:
             return fits[0]
         return Problem("choice", field="only", given=name, values={"choice": ", ".join(fits or self.ids)})
+
+    def alone(self, ids: Collection[str]) -> Graph:
+        """Return the graph of these notebooks and no others: what they need besides is left away."""
+        return Graph(tuple(replace(n, needs=tuple(x for x in n.needs if x in ids)) for n in self if n.id in ids))
 
     def upstream(self, notebook_id: str) -> frozenset[str]:
         """Return everything that a notebook needs, directly or through others."""

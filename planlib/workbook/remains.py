@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from planlib.core.results import write_whole
 from planlib.workbook.ledger import LATEST, Ledger, latest_run, now
@@ -21,6 +22,15 @@ NEXT_LATEST = ".latest.next"
 def temporary(plan_dir: Path, run_id: str) -> Path:
     """Return the folder in which a run is built."""
     return plan_dir / f".run-{run_id}.tmp"
+
+
+def read_manifest(run_dir: Path) -> dict[str, Any]:
+    """Return the manifest of a run; empty where there is none that can be read."""
+    try:
+        found = json.loads((run_dir / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def recover(plan_dir: Path, ledger: Ledger) -> None:

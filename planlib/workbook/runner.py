@@ -17,7 +17,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +33,17 @@ from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
 from planlib.workbook.keys import RESULTS, folder_sha256, needs_sha256, stands, step_keys, surroundings
 from planlib.workbook.ledger import LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
 from planlib.workbook.outcome import Progress, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, Waiting
-from planlib.workbook.remains import FAILED, MANIFEST, NEXT_LATEST, WORKERS, clear_away, keep, recover, temporary
+from planlib.workbook.remains import (
+    FAILED,
+    MANIFEST,
+    NEXT_LATEST,
+    WORKERS,
+    clear_away,
+    keep,
+    read_manifest,
+    recover,
+    temporary,
+)
 from planlib.workbook.source import Source, check_parameters, check_plan_id, read_source
 
 PLAN = "plan.json"
@@ -72,6 +82,9 @@ def run(
     timeout: float | None = None,
     wait_seconds: float = 0.0,
     progress: Progress = lambda event: None,
+    alone: bool = False,
+    review: Mapping[str, Any] | None = None,
+    complete: Callable[[Path], None] = lambda folder: None,
 ) -> RunOutcome:
     """Run the notebooks of a plan.
 
@@ -86,6 +99,10 @@ def run(
         timeout: seconds for each notebook in place of workbook.yaml's.
         wait_seconds: how long to wait for another run of the plan.
         progress: called with every event, from the calling thread.
+        alone: run those of `only` without what they need.
+        review: what the manifest says of the review that this run is; a run of another review is another run.
+        complete: adds to the run's folder what belongs to it, once every notebook has ended well and before the run
+            gets its name; a run that it fails for is not put in place.
 
     Returns:
         How it ended; `ok` is False when a notebook failed.
@@ -100,6 +117,8 @@ def run(
     began = time.monotonic()
     root, out = Path(project_root).resolve(), Path(out_root).absolute()
     graph = read_graph(root)
+    if alone:
+        graph = graph.alone(graph.named(only))
     wanted = graph.subset(only)
     _check(plan, locale=locale, jobs=jobs, timeout=timeout, out=out)
     plan_dir = out / plan.id
@@ -121,6 +140,8 @@ def run(
                 timeout=timeout,
                 progress=progress,
                 began=began,
+                review=review,
+                complete=complete,
             ).execute()
     except Exception as error:
         if is_disk_full(error):
@@ -163,6 +184,8 @@ class _Run:
     timeout: float | None
     progress: Progress
     began: float
+    review: Mapping[str, Any] | None
+    complete: Callable[[Path], None]
     run_id: str = ""
     started: str = field(default_factory=now)
     plan_json: str = ""
@@ -268,7 +291,9 @@ class _Run:
         if not set(self.wanted) <= set(standing) or any(row.run_id != latest.name for row in standing.values()):
             return False
         of_latest = {row.notebook for row in self.ledger.steps(latest.name)}
-        return of_latest == set(standing) and (latest / MANIFEST).is_file() and (latest / PLAN).is_file()
+        whole = of_latest == set(standing) and (latest / PLAN).is_file()
+        manifest = read_manifest(latest)
+        return whole and bool(manifest) and manifest.get("review") == self.review
 
     def _latest_as_it_is(self, latest: Path) -> RunOutcome:
         ids = self.graph.order([row.notebook for row in self.ledger.steps(latest.name)])
@@ -420,6 +445,7 @@ class _Run:
         self._forget_what_changed_meanwhile()
         shutil.rmtree(self.folder / WORKERS, ignore_errors=True)
         write_whole(self.folder / MANIFEST, self._manifest())
+        self.complete(self.folder)
         write_whole(self.plan_dir / NEXT_LATEST, f"{self.run_id}\n")
         _rename(self.folder, self.run_dir)
         _rename(self.plan_dir / NEXT_LATEST, self.plan_dir / LATEST)
@@ -441,6 +467,7 @@ class _Run:
             "plan": {"id": self.plan.id, "sha256": self.plan.sha256, **self.plan.origin()},
             "locale": self.locale,
             "seed": self.plan.seed,
+            "review": self.review,
             "started": self.started,
             "ended": now(),
             "seconds": round(self._elapsed(), 3),
