@@ -357,7 +357,7 @@ def command_line(environment, command, arguments):
         KeyError: no such command.
     """
     python, root = environment.python, environment.root
-    tests = [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile"]
+    tests = [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     start_here = os.path.join("notebooks", "00_start_here.ipynb")
     if command == "plan" and (not arguments or arguments[0].startswith("-")):
         default = DEFAULT_PLAN if os.path.realpath(os.curdir) != root else os.path.relpath(DEFAULT_PLAN, root)

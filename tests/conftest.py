@@ -13,6 +13,9 @@ import pytest
 NO_NETWORK = Path(__file__).parent / "no_network"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+# Files that take a minute or more go first, so that the others fill the time beside them
+LONGEST = ("tests/test_main_job.py", "tests/notebooks/", "tests/test_reviewing.py", "tests/consistency/")
+
 collect_ignore = ["no_network"]  # its module name is Python's own; test_no_network.py tests it
 
 os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # before numpy is imported, and for every process a test starts
@@ -42,7 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip tests marked `full` and `spark` unless they were asked for."""
+    """Put the longest files first; skip tests marked `full` and `spark` unless they were asked for."""
+    items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
     full = config.getoption("--full") or os.environ.get("PLANLIB_FULL") == "1"
     missing = _missing_for_spark()
     if config.getoption("--spark") and missing:

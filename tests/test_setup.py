@@ -310,7 +310,7 @@ def test_commands(environment, monkeypatch):
     assert folder is None
     assert start.command_line(environment, "plan", ["my.yaml", "--jobs", "1"])[0][-3:] == ["my.yaml", "--jobs", "1"]
     assert start.command_line(environment, "test", ["-k", "x"]) == (
-        [environment.python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "-k", "x"],
+        [environment.python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "x"],
         root,
     )
     assert "--full" in start.command_line(environment, "test-full", [])[0]

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 SCHEMA = 1
@@ -132,10 +134,16 @@ def write_table(path: str | Path, frame: pd.DataFrame) -> None:
 
 def read_table(directory: str | Path, table_id: str) -> list[dict[str, Any]]:
     """Return the rows of the table `table_id` that the notebook in `directory` recorded."""
-    import duckdb
-
     source = str(Path(directory) / "tables" / f"{table_id}.parquet").replace("'", "''")
-    with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as db:
+    with _reader().cursor() as db:
         found = db.execute(f"SELECT * FROM '{source}'")
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@cache
+def _reader() -> duckdb.DuckDBPyConnection:
+    """One for all tables: to open one takes ten times as long as to read a page's table."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
