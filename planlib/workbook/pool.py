@@ -1,4 +1,4 @@
-"""The worker processes of a run, seen from the run."""
+"""The worker processes of runs, seen from the runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Worker:
     def __init__(self, number: int, *, folder: Path, runtime: Path, project_root: Path, events: queue.Queue):
         self.number = number
         self.ready = False
-        self.job: str | None = None
+        self.job: Any = None  # what it works at, in the words of whoever gave it
+        self.job_folder = folder
         self.began = time.monotonic()  # of the job; of the process while it starts
         self.kernel: Identity | None = None
         self.folder = folder
@@ -72,9 +73,10 @@ class Worker:
         """Exit status once the process has ended."""
         return self._process.poll()
 
-    def take(self, notebook_id: str, job: Mapping[str, Any]) -> None:
+    def take(self, name: Any, job: Mapping[str, Any]) -> None:
         """Give the worker a job; one that has died says so by its closing event."""
-        self.job, self.kernel, self.began = notebook_id, None, time.monotonic()
+        self.job, self.kernel, self.began = name, None, time.monotonic()
+        self.job_folder = Path(job["output"]).parent
         with contextlib.suppress(OSError):
             self._process.stdin.write(json.dumps(job).encode() + b"\n")
             self._process.stdin.flush()
@@ -114,7 +116,7 @@ class Worker:
 
 
 class Pool:
-    """The workers of one run; leaving it by `close` or `end` leaves no process behind."""
+    """The workers of one run or of several; leaving it by `close` or `end` leaves no process behind."""
 
     def __init__(self, *, folder: Path, project_root: Path):
         self.folder = folder

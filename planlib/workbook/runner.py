@@ -17,11 +17,11 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from planlib.core import results
 from planlib.core.errors import InputError, Problem
@@ -32,6 +32,7 @@ from planlib.workbook.failures import DiskFull, RunError, StepError, is_disk_ful
 from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
 from planlib.workbook.keys import RESULTS, folder_sha256, needs_sha256, stands, step_keys, surroundings
 from planlib.workbook.ledger import LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
+from planlib.workbook.memory import Memory
 from planlib.workbook.outcome import Progress, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, Waiting
 from planlib.workbook.remains import (
     FAILED,
@@ -45,6 +46,9 @@ from planlib.workbook.remains import (
     temporary,
 )
 from planlib.workbook.source import Source, check_parameters, check_plan_id, read_source
+
+if TYPE_CHECKING:
+    from planlib.workbook.schedule import Lane
 
 PLAN = "plan.json"
 _EXIT_CODES = {"done": 0, "failed": 1, "interrupted": 130}
@@ -77,6 +81,7 @@ def run(
     out_root: str | Path,
     only: Iterable[str] = (),
     jobs: int | None = None,
+    memory_bytes: float | None = None,
     fresh: bool = False,
     locale: str = "zh",
     timeout: float | None = None,
@@ -94,6 +99,7 @@ def run(
         out_root: where runs are kept.
         only: run these notebooks and what they need; of the others, keep what still matches the latest run.
         jobs: notebooks at once; else as many as cores.
+        memory_bytes: what they may hold together; else most of what is free. As many run at once as fit.
         fresh: run even what has not changed.
         locale: language that the notebooks display.
         timeout: seconds for each notebook in place of workbook.yaml's.
@@ -114,35 +120,27 @@ def run(
         RunError: files or folders may not be written.
         KeyboardInterrupt: after everything has been ended and partial notebooks kept.
     """
-    began = time.monotonic()
     root, out = Path(project_root).resolve(), Path(out_root).absolute()
     graph = read_graph(root)
     if alone:
         graph = graph.alone(graph.named(only))
     wanted = graph.subset(only)
-    _check(plan, locale=locale, jobs=jobs, timeout=timeout, out=out)
+    check(plan, locale=locale, jobs=jobs, timeout=timeout, out=out)
     plan_dir = out / plan.id
+    with telling(plan_dir), contextlib.ExitStack() as stack:
+        found = PlanRun.open(
+            plan, stack, root=root, plan_dir=plan_dir, graph=graph, wanted=wanted, locale=locale, fresh=fresh,
+            jobs=jobs or cores(), timeout=timeout, wait_seconds=wait_seconds, progress=progress, review=review,
+            complete=complete,
+        )  # fmt: skip
+        return found.execute(Memory(memory_bytes))
+
+
+@contextlib.contextmanager
+def telling(plan_dir: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk or of missing rights into a run's own errors."""
     try:
-        _make(plan_dir)
-        held = lock.hold(plan_dir, wait_seconds=wait_seconds, on_wait=lambda holder: progress(Waiting(holder)))
-        with held, Ledger(plan_dir) as ledger:
-            recover(plan_dir, ledger)
-            return _Run(
-                plan=plan,
-                root=root,
-                plan_dir=plan_dir,
-                graph=graph,
-                wanted=wanted,
-                ledger=ledger,
-                locale=locale,
-                fresh=fresh,
-                jobs=jobs or cores(),
-                timeout=timeout,
-                progress=progress,
-                began=began,
-                review=review,
-                complete=complete,
-            ).execute()
+        yield
     except Exception as error:
         if is_disk_full(error):
             raise DiskFull(plan_dir) from error
@@ -169,8 +167,8 @@ def cores() -> int:
 
 
 @dataclass(kw_only=True)
-class _Run:
-    """One call of `run`, with the plan's lock held and the ledger open."""
+class PlanRun:
+    """One run of a plan, with the plan's lock held and the ledger open: `begin`, its notebooks, `end`."""
 
     plan: RunnablePlan
     root: Path
@@ -193,6 +191,26 @@ class _Run:
     keys: dict[str, str] = field(default_factory=dict)
     rows: dict[str, StepRow] = field(default_factory=dict)
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
+    _latest: Path | None = None
+
+    @classmethod
+    def open(
+        cls, plan: RunnablePlan, stack: contextlib.ExitStack, *, plan_dir: Path, wait_seconds: float,
+        progress: Progress, **facts: Any,
+    ) -> PlanRun:  # fmt: skip
+        """Take the plan's lock and ledger, which the stack lets go, and put right what killed runs left.
+
+        Raises:
+            LockHeld: another run of this plan goes on.
+            RunError: the ledger cannot be used.
+        """
+        began = time.monotonic()
+        _make(plan_dir)
+        on_wait = lambda holder: progress(Waiting(holder))  # noqa: E731
+        stack.enter_context(lock.hold(plan_dir, wait_seconds=wait_seconds, on_wait=on_wait))
+        ledger = stack.enter_context(Ledger(plan_dir))
+        recover(plan_dir, ledger)
+        return cls(plan=plan, plan_dir=plan_dir, ledger=ledger, progress=progress, began=began, **facts)
 
     @property
     def run_dir(self) -> Path:
@@ -208,36 +226,90 @@ class _Run:
         """Where partial notebooks are kept."""
         return self.plan_dir / FAILED / self.run_id
 
-    def execute(self) -> RunOutcome:
+    def execute(self, memory: Memory) -> RunOutcome:
+        """Run it alone."""
+        outcome = self.begin()
+        if outcome is not None:
+            return outcome
+        try:
+            if self.todo():
+                self._work(memory)
+            return self.end()
+        except BaseException as error:
+            self.give_up(error)
+            raise
+
+    def _work(self, memory: Memory) -> None:
+        from planlib.workbook.schedule import Schedule
+
+        alone, folder = _Alone(self.lane()), self.folder / WORKERS
+        with Schedule(alone, folder=folder, project_root=self.root, jobs=self.jobs, memory=memory) as schedule:
+            schedule.work()
+
+    def begin(self) -> RunOutcome | None:
+        """Begin: link what need not run again. Return the latest run when nothing has changed."""
         self.plan_json = self.plan.resolved_json()
         self.sources, self.keys = self._keys()
-        latest = latest_run(self.plan_dir)
-        standing = self._standing(latest, {}, self.graph.order())
-        if latest is not None and self._nothing_changed(latest, standing):
-            return self._latest_as_it_is(latest)
+        self._latest = latest_run(self.plan_dir)
+        standing = self._standing(self._latest, {}, self.graph.order())
+        if self._latest is not None and self._nothing_changed(self._latest, standing):
+            return self._latest_as_it_is(self._latest)
         self.run_id = self._new_id()
         place = self._relative(self.run_dir)
         self.ledger.start(RunRow(self.run_id, self.plan.id, self.plan.sha256, self.locale, self.started, folder=place))
-        status = "failed"
         try:
             self._build(standing)
-            ok = all(outcome.status in ("done", "reused") for outcome in self.outcomes.values())
-            if ok:
-                others = [notebook_id for notebook_id in self.graph.order() if not self.ended(notebook_id)]
-                for notebook_id, step in self._standing(latest, self.rows, others).items():
-                    self._reuse(notebook_id, step)
-                self._put_in_place()
-                status = "done"
-            else:
-                clear_away(self.folder, self.kept)
-            return self._outcome(ok)
-        except KeyboardInterrupt:
-            status = "interrupted"
+        except BaseException as error:
+            self.give_up(error)
             raise
-        finally:
-            if status != "done":
-                clear_away(self.folder, self.kept)
-            self._finish(status)
+        return None
+
+    def end(self) -> RunOutcome:
+        """End it when every notebook has an outcome: put it in place, or keep of it what can be read."""
+        if not self.settle():
+            return self.fail()
+        self.complete(self.folder)
+        return self.put_in_place()
+
+    def settle(self) -> bool:
+        """Return whether every notebook ended well; then make the run whole but for what `complete` adds."""
+        if not all(outcome.status in ("done", "reused") for outcome in self.outcomes.values()):
+            return False
+        others = [notebook_id for notebook_id in self.graph.order() if not self.ended(notebook_id)]
+        for notebook_id, step in self._standing(self._latest, self.rows, others).items():
+            self._reuse(notebook_id, step)
+        self._forget_what_changed_meanwhile()
+        shutil.rmtree(self.folder / WORKERS, ignore_errors=True)
+        write_whole(self.folder / MANIFEST, self._manifest())
+        return True
+
+    def put_in_place(self) -> RunOutcome:
+        """Give a whole run its name and let `latest` name it; nothing that needs space comes between the two."""
+        write_whole(self.plan_dir / NEXT_LATEST, f"{self.run_id}\n")
+        _rename(self.folder, self.run_dir)
+        _rename(self.plan_dir / NEXT_LATEST, self.plan_dir / LATEST)
+        self._finish("done")
+        return self._outcome(ok=True)
+
+    def fail(self) -> RunOutcome:
+        """End a run of which a notebook failed."""
+        clear_away(self.folder, self.kept)
+        self._finish("failed")
+        return self._outcome(ok=False)
+
+    def give_up(self, error: BaseException) -> None:
+        """End a run that an error stopped: keep its partial notebooks, close it in the ledger."""
+        clear_away(self.folder, self.kept)
+        self._finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+
+    def lane(self) -> Lane:
+        """Return what a schedule needs of the run."""
+        from planlib.workbook.schedule import Lane
+
+        return Lane(
+            self, self.graph, timeout=self.timeout, means=self.ledger.mean_seconds(),
+            peak_bytes=self.ledger.peak_bytes(), progress=self.progress,
+        )  # fmt: skip
 
     # what need not run again
 
@@ -318,8 +390,6 @@ class _Run:
             error = self.sources[notebook_id].error
             if error and not self.ended(notebook_id):
                 self.failed(notebook_id, error)
-        if self.todo():
-            self._work()
 
     def _reuse(self, notebook_id: str, step: StepRow) -> None:
         """Link an earlier step into this run; one that vanishes meanwhile is run instead."""
@@ -340,21 +410,6 @@ class _Run:
         )
         self._end_step(StepOutcome(notebook_id, "reused"))
 
-    def _work(self) -> None:
-        from planlib.workbook.schedule import Schedule
-
-        with Schedule(
-            self,
-            self.graph,
-            folder=self.folder / WORKERS,
-            project_root=self.root,
-            jobs=self.jobs,
-            timeout=self.timeout,
-            means=self.ledger.mean_seconds(),
-            progress=self.progress,
-        ) as schedule:
-            schedule.work()
-
     def todo(self) -> list[str]:
         return [notebook_id for notebook_id in self.wanted if notebook_id not in self.outcomes]
 
@@ -374,7 +429,9 @@ class _Run:
             "shown_parameters": _parameters(self.run_dir, self.locale, self.plan.seed),
         }
 
-    def done(self, notebook_id: str, *, started: str, seconds: float, cells_seconds: float) -> None:
+    def done(
+        self, notebook_id: str, *, started: str, seconds: float, cells_seconds: float, peak_bytes: int | None = None
+    ) -> None:
         """Take a notebook's results in; without good ones it has failed."""
         folder = self.folder / notebook_id
         error = _results_error(folder / RESULTS, notebook_id)
@@ -398,6 +455,7 @@ class _Run:
             folder_sha256=folder_sha256(folder),
             needs_sha256=self._needs_sha256(notebook_id, self.rows),
             folder=self._relative(self.run_dir / notebook_id),
+            peak_bytes=peak_bytes,
         )
         shown_log = self.run_dir / notebook_id / log.name if log.exists() else None
         self._end_step(StepOutcome(notebook_id, "done", seconds, cells_seconds, shown_log))
@@ -439,16 +497,6 @@ class _Run:
         self.progress(StepEnded(outcome))
 
     # putting in place
-
-    def _put_in_place(self) -> None:
-        """Give the run its name and let `latest` name it; nothing that needs space comes between the two."""
-        self._forget_what_changed_meanwhile()
-        shutil.rmtree(self.folder / WORKERS, ignore_errors=True)
-        write_whole(self.folder / MANIFEST, self._manifest())
-        self.complete(self.folder)
-        write_whole(self.plan_dir / NEXT_LATEST, f"{self.run_id}\n")
-        _rename(self.folder, self.run_dir)
-        _rename(self.plan_dir / NEXT_LATEST, self.plan_dir / LATEST)
 
     def _forget_what_changed_meanwhile(self) -> None:
         """Take the key from steps whose inputs changed while they ran: it may not be theirs."""
@@ -507,7 +555,24 @@ class _Run:
         return time.monotonic() - self.began
 
 
-def _check(plan: RunnablePlan, *, locale: str, jobs: int | None, timeout: float | None, out: Path) -> None:
+class _Alone:
+    """The only run of a schedule."""
+
+    def __init__(self, lane: Lane):
+        self._lane: Lane | None = lane
+
+    def next(self, *, idle: bool) -> Lane | None:
+        lane, self._lane = self._lane, None
+        return lane
+
+    def waiting(self) -> bool:
+        return self._lane is not None
+
+    def ended(self, lane: Lane) -> None:
+        """Nothing: the run ends itself."""
+
+
+def check(plan: RunnablePlan, *, locale: str, jobs: int | None, timeout: float | None, out: Path) -> None:
     """Refuse what must not reach a folder's name, a worker or a notebook."""
     problems = list(check_plan_id(plan.id))
     if jobs is not None and (type(jobs) is not int or jobs < 1):

@@ -1,4 +1,4 @@
-"""Which notebook of a run goes to which worker, and when one is stopped."""
+"""Which notebook of which run goes to which worker, and when one is stopped."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import queue
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from planlib.workbook.failures import StepError, free_space
 from planlib.workbook.graph import Graph
 from planlib.workbook.ledger import now
+from planlib.workbook.memory import Memory
 from planlib.workbook.outcome import CellStarted, Progress, StepStarted
 from planlib.workbook.pool import START_SECONDS, Pool, Worker
 
@@ -20,7 +21,7 @@ _MAX_START_FAILURES = 2
 
 
 class Steps(Protocol):
-    """The run, as far as the schedule needs it."""
+    """A run, as far as the schedule needs it."""
 
     def todo(self) -> list[str]:
         """Return the notebooks without an outcome."""
@@ -38,34 +39,90 @@ class Steps(Protocol):
         """Record that it failed."""
 
 
-class Schedule:
-    """The workers of one run at work; leave it (it is a context) and none of them is left."""
+class Lane:
+    """The notebooks of one run that wait for workers.
+
+    Args:
+        steps: the run.
+        graph: what its notebooks need.
+        timeout: seconds for each notebook in place of workbook.yaml's.
+        means: seconds of earlier executions.
+        peak_bytes: the most memory that a worker has held in earlier runs, or None.
+        progress: told about the run's own events.
+    """
 
     def __init__(
         self,
         steps: Steps,
         graph: Graph,
         *,
-        folder: Path,
-        project_root: Path,
-        jobs: int,
         timeout: float | None,
         means: Mapping[str, float],
+        peak_bytes: int | None,
         progress: Progress,
     ):
         self.steps = steps
         self.graph = graph
-        self.folder = folder
-        self.jobs = jobs
         self.timeout = timeout
         self.means = means
+        self.peak_bytes = peak_bytes
         self.progress = progress
         self.urgency = urgency(graph, steps.todo(), means)
         self.running: set[str] = set()
-        self.started: dict[str, str] = {}
-        self.cells: dict[str, int] = {}
-        self.cell: dict[str, tuple[int, str]] = {}
+
+    def ready(self) -> list[str]:
+        """Return what can start now, the head of the longest remaining chain first."""
+        waiting = [notebook_id for notebook_id in self.steps.todo() if notebook_id not in self.running]
+        ready = [found for found in waiting if all(map(self.steps.ended, self.graph[found].needs))]
+        return sorted(ready, key=lambda notebook_id: -self.urgency[notebook_id])
+
+    def width(self) -> int:
+        """Return how many of its notebooks can at most run at once."""
+        return self.graph.width(self.steps.todo())
+
+    def limit(self, notebook_id: str) -> float:
+        """Return the seconds that a notebook may take."""
+        return self.timeout or self.graph[notebook_id].timeout_seconds
+
+
+class Task(NamedTuple):
+    """A notebook of a run, as a worker has it."""
+
+    lane: Lane
+    notebook: str
+
+
+class Lanes(Protocol):
+    """Where runs come from and go to."""
+
+    def next(self, *, idle: bool) -> Lane | None:
+        """Return another run, None when there is none now; `idle`: nothing else goes on."""
+
+    def waiting(self) -> bool:
+        """Return whether there may be another run later."""
+
+    def ended(self, lane: Lane) -> None:
+        """Take a run back: every notebook of it has an outcome."""
+
+
+class Schedule:
+    """One pool of workers for the notebooks of any number of runs; leave it (it is a context) and none is left.
+
+    A run that came earlier goes first. Another is asked for when a worker would be idle, so that few runs are open
+    at a time. A worker holds at most what `memory` has measured; as many work at once as fit, and at least one.
+    """
+
+    def __init__(self, lanes: Lanes, *, folder: Path, project_root: Path, jobs: int, memory: Memory):
+        self.source = lanes
+        self.folder = folder
+        self.jobs = jobs
+        self.memory = memory
+        self.lanes: list[Lane] = []
+        self.started: dict[Task, str] = {}
+        self.cells: dict[Task, int] = {}
+        self.cell: dict[Task, tuple[int, str]] = {}
         self.start_failures = 0
+        self.cannot_start: StepError | None = None
         self.pool = Pool(folder=folder, project_root=project_root)
 
     def __enter__(self) -> Schedule:
@@ -78,31 +135,57 @@ class Schedule:
             self.pool.end()
 
     def work(self) -> None:
-        """Run until every notebook has an outcome."""
-        while self.steps.todo():
+        """Run until every notebook of every run has an outcome."""
+        while self._fill():
             self._staff()
             self._assign()
             self._take_events()
             self._stop_overdue()
+            self._give_back()
+
+    def at_once(self) -> int:
+        """Return how many workers the cores asked for and the memory allow."""
+        return min(self.jobs, self.memory.workers())
+
+    def _fill(self) -> bool:
+        """Open runs until every worker has something to do; return whether anything is left to do."""
+        while sum(len(lane.ready()) + len(lane.running) for lane in self.lanes) < self.at_once():
+            lane = self.source.next(idle=not self.lanes)
+            if lane is None:
+                break
+            self.memory.note(lane.peak_bytes)
+            self.lanes.append(lane)
+            if self.cannot_start is not None:
+                self._fail_waiting(lane, self.cannot_start)
+            self._give_back()
+        return bool(self.lanes) or self.source.waiting()
+
+    def _give_back(self) -> None:
+        """Hand runs back whose notebooks all have an outcome."""
+        for lane in [lane for lane in self.lanes if not lane.steps.todo()]:
+            self.lanes.remove(lane)
+            self.source.ended(lane)
 
     def _staff(self) -> None:
         """Keep as many workers as notebooks can run at once, never more than allowed."""
-        while len(self.pool.workers) < min(self.jobs, self.graph.width(self.steps.todo())):
+        allowed = self.at_once()
+        idle = [worker for worker in self.pool.workers if worker.ready and worker.job is None]
+        for worker in idle[: max(0, len(self.pool.workers) - allowed)]:
+            self.pool.drop(worker)
+        if self.cannot_start is not None or len(self.pool.workers) >= allowed:
+            return
+        for _ in range(min(allowed, sum(lane.width() for lane in self.lanes)) - len(self.pool.workers)):
             self.pool.start()
 
     def _assign(self) -> None:
         idle = [worker for worker in self.pool.workers if worker.ready and worker.job is None]
-        for worker, notebook_id in zip(idle, self._ready(), strict=False):
-            self.running.add(notebook_id)
-            self.started[notebook_id] = now()
-            worker.take(notebook_id, self.steps.job(notebook_id))
-            self.progress(StepStarted(notebook_id, self.means.get(notebook_id)))
-
-    def _ready(self) -> list[str]:
-        """Return what can start now, the head of the longest remaining chain first."""
-        waiting = [notebook_id for notebook_id in self.steps.todo() if notebook_id not in self.running]
-        ready = [found for found in waiting if all(map(self.steps.ended, self.graph[found].needs))]
-        return sorted(ready, key=lambda notebook_id: -self.urgency[notebook_id])
+        ready = [Task(lane, notebook_id) for lane in self.lanes for notebook_id in lane.ready()]
+        for worker, task in zip(idle, ready, strict=False):
+            lane, notebook_id = task
+            lane.running.add(notebook_id)
+            self.started[task] = now()
+            worker.take(task, lane.steps.job(notebook_id))
+            lane.progress(StepStarted(notebook_id, lane.means.get(notebook_id)))
 
     def _take_events(self) -> None:
         """Take what workers have said; wait for it no longer than the next deadline."""
@@ -124,38 +207,37 @@ class Schedule:
         elif worker.job is not None:
             getattr(self, f"_on_{event['event']}")(worker, worker.job, event)
 
-    def _on_kernel(self, worker: Worker, notebook_id: str, event: Mapping[str, Any]) -> None:
+    def _on_kernel(self, worker: Worker, task: Task, event: Mapping[str, Any]) -> None:
         worker.note_kernel(event["process"])
 
-    def _on_cells(self, worker: Worker, notebook_id: str, event: Mapping[str, Any]) -> None:
-        self.cells[notebook_id] = event["count"]
+    def _on_cells(self, worker: Worker, task: Task, event: Mapping[str, Any]) -> None:
+        self.cells[task] = event["count"]
 
-    def _on_cell(self, worker: Worker, notebook_id: str, event: Mapping[str, Any]) -> None:
-        self.cell[notebook_id] = (event["cell"], event["source"])
-        self.progress(CellStarted(notebook_id, event["cell"], self.cells[notebook_id]))
+    def _on_cell(self, worker: Worker, task: Task, event: Mapping[str, Any]) -> None:
+        self.cell[task] = (event["cell"], event["source"])
+        task.lane.progress(CellStarted(task.notebook, event["cell"], self.cells[task]))
 
-    def _on_done(self, worker: Worker, notebook_id: str, event: Mapping[str, Any]) -> None:
-        self.steps.done(notebook_id, **self._free(worker), cells_seconds=event["cells_seconds"])
+    def _on_done(self, worker: Worker, task: Task, event: Mapping[str, Any]) -> None:
+        self.memory.note(event["peak_bytes"])
+        facts = self._free(worker) | {"cells_seconds": event["cells_seconds"], "peak_bytes": event["peak_bytes"]}
+        task.lane.steps.done(task.notebook, **facts)
 
-    def _on_failed(self, worker: Worker, notebook_id: str, event: Mapping[str, Any]) -> None:
+    def _on_failed(self, worker: Worker, task: Task, event: Mapping[str, Any]) -> None:
+        job = worker.job_folder
         error = StepError(event["reason"], event["cell"], event["source"], event["values"])
         if error.reason == "disk_full":
-            error = StepError("disk_full", error.cell, error.source, self._space())
+            error = StepError("disk_full", error.cell, error.source, _space(job))
         if error.reason != "cell_error":
             self.pool.drop(worker)  # a new one is sound for certain
         facts = self._free(worker) | {"exit_code": event["values"].get("exit", 1)}
-        self.steps.failed(notebook_id, error, **facts, cells_seconds=event["cells_seconds"])
-
-    def _space(self) -> dict[str, str]:
-        place = self.folder.parent.parent
-        return {"folder": str(place), "free": free_space(place)}
+        task.lane.steps.failed(task.notebook, error, **facts, cells_seconds=event["cells_seconds"])
 
     def _free(self, worker: Worker) -> dict[str, Any]:
         """Take the job from a worker and return when it began and how long it took."""
-        notebook_id = worker.job
-        self.running.discard(notebook_id)
+        task = worker.job
+        task.lane.running.discard(task.notebook)
         worker.job = worker.kernel = None
-        return {"started": self.started[notebook_id], "seconds": time.monotonic() - worker.began}
+        return {"started": self.started[task], "seconds": time.monotonic() - worker.began}
 
     def _died(self, worker: Worker) -> None:
         self.pool.drop(worker)
@@ -170,32 +252,35 @@ class Schedule:
                 continue
             self.pool.drop(worker)
             if worker.job is not None:
-                self._give_up(worker, "timeout", {"seconds": f"{self._limit(worker.job):g}"})
+                limit = worker.job.lane.limit(worker.job.notebook)
+                self._give_up(worker, "timeout", {"seconds": f"{limit:g}"})
             else:
                 self._did_not_start(worker)
 
     def _give_up(self, worker: Worker, reason: str, values: Mapping[str, object]) -> None:
-        notebook_id = worker.job
-        error = StepError(reason, *self.cell.get(notebook_id, (None, "")), values)
-        self.steps.failed(notebook_id, error, **self._free(worker), exit_code=worker.exit_code)
+        task = worker.job
+        error = StepError(reason, *self.cell.get(task, (None, "")), values)
+        task.lane.steps.failed(task.notebook, error, **self._free(worker), exit_code=worker.exit_code)
 
     def _did_not_start(self, worker: Worker) -> None:
         """Try once more; when that fails too, nothing can run here."""
         self.start_failures += 1
         if self.start_failures < _MAX_START_FAILURES:
             return
-        error = StepError("worker_start", values={"detail": _last_line(worker.log) or f"exit {worker.exit_code}"})
-        for notebook_id in self.steps.todo():
-            if notebook_id not in self.running and not self.steps.ended(notebook_id):
-                self.steps.failed(notebook_id, error)
+        detail = _last_line(worker.log) or f"exit {worker.exit_code}"
+        self.cannot_start = StepError("worker_start", values={"detail": detail})
+        for lane in self.lanes:
+            self._fail_waiting(lane, self.cannot_start)
+
+    def _fail_waiting(self, lane: Lane, error: StepError) -> None:
+        for notebook_id in lane.steps.todo():
+            if notebook_id not in lane.running and not lane.steps.ended(notebook_id):
+                lane.steps.failed(notebook_id, error)
 
     def _deadline(self, worker: Worker) -> float:
         if worker.job is not None:
-            return worker.began + self._limit(worker.job)
+            return worker.began + worker.job.lane.limit(worker.job.notebook)
         return float("inf") if worker.ready else worker.began + START_SECONDS
-
-    def _limit(self, notebook_id: str) -> float:
-        return self.timeout or self.graph[notebook_id].timeout_seconds
 
 
 def urgency(graph: Graph, ids: Collection[str], means: Mapping[str, float]) -> dict[str, float]:
@@ -211,6 +296,12 @@ def urgency(graph: Graph, ids: Collection[str], means: Mapping[str, float]) -> d
         waiting = [found[other] for other in found if notebook_id in graph[other].needs]
         found[notebook_id] = means.get(notebook_id, unknown) + max(waiting, default=0.0)
     return found
+
+
+def _space(folder: Path) -> dict[str, str]:
+    """Return the plan's folder and what is free there, out of the folder of one of its notebooks."""
+    place = folder.parent.parent
+    return {"folder": str(place), "free": free_space(place)}
 
 
 def _last_line(log: Path) -> str:

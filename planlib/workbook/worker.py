@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from planlib.core.results import write_whole
 from planlib.workbook.failures import is_disk_full, mentions_disk_full
+from planlib.workbook.memory import peak_bytes
 from planlib.workbook.tree import descendants, end_group, end_tree, identity
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class KernelGuard:
         self._lock = threading.Lock()
         self._closed = False
         self.process: Any = None  # subprocess.Popen of the kernel
+        self.peak_bytes = 0  # the most memory that the kernel has held
 
     @property
     def exit_code(self) -> int | None:
@@ -64,6 +66,11 @@ class KernelGuard:
             if self._closed:
                 raise RuntimeError("the run is over")
             yield
+
+    def note_peak(self) -> None:
+        """Ask the kernel's process what it held at most; it must still be there."""
+        if self.process is not None:
+            self.peak_bytes = peak_bytes(self.process.pid)
 
     def close(self) -> None:
         """End the kernel with everything it started; later ones are refused."""
@@ -157,7 +164,8 @@ def execute(job: Mapping[str, Any], guard: KernelGuard, send: Send) -> dict[str,
         finally:
             guard.end()
         break
-    return {"event": "done", "cells_seconds": run.cells_seconds}
+    peak = guard.peak_bytes + peak_bytes(os.getpid())
+    return {"event": "done", "cells_seconds": run.cells_seconds, "peak_bytes": peak}
 
 
 def _papermill(run: NotebookRun, guard: KernelGuard) -> Any:
@@ -256,6 +264,7 @@ def kernel_manager(guard: KernelGuard, send: Send) -> type[AsyncKernelManager]:
             thread waits for the output thread that the main thread has just stopped) and costs 2.5 seconds.
             """
             left = descendants(guard.process.pid) if guard.process else []
+            guard.note_peak()
             if not now and self.has_kernel:
                 self.own_client.execute("get_ipython().ask_exit()", silent=True, store_history=False)
                 deadline = time.monotonic() + EXIT_SECONDS

@@ -137,6 +137,7 @@ def test_manifest_and_ledger_agree(book):
         row = steps[step["notebook"]]
         assert (row.status, row.exit_code, row.key) == ("done", 0, step["key"])
         assert row.results_sha256 == step["results_sha256"] and 0 < row.cells_seconds < row.seconds
+        assert 20e6 < row.peak_bytes < 2e9, "a worker with papermill and a kernel"
         assert row.folder == f"small/{book.first.run_id}/{row.notebook}"
 
 

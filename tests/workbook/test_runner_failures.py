@@ -164,7 +164,7 @@ def test_a_worker_whose_note_cannot_be_written_is_ended(tmp_path, monkeypatch):
     with pytest.raises(DiskFull):
         run(SmallPlan(), project_root=tmp_path, out_root=tmp_path / "out")
     assert not [child for child in psutil.Process().children() if _runs(child.pid)]
-    assert [path.name for path in (tmp_path / "out" / "small").iterdir()] == [".lock"]
+    assert [path.name for path in (tmp_path / "out" / "small").glob(".*")] == [".lock"]
 
 
 def _runs(pid):

@@ -78,7 +78,7 @@ def book(tmp_path, monkeypatch):
     made = Played(tmp_path / "project")
     made.package = package
     monkeypatch.setattr(keys, "PACKAGE", package)
-    monkeypatch.setattr(runner._Run, "_work", lambda run_: made.work(run_))  # noqa: PLW0108 (not bound again)
+    monkeypatch.setattr(runner.PlanRun, "_work", lambda run_, memory: made.work(run_))
     return made
 
 
