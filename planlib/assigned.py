@@ -57,6 +57,14 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True)
+class Holdout:
+    """The arm of an experiment that is left alone, and for how many days after their assignment people are in it."""
+
+    arm: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """What an assignment did.
 
@@ -199,6 +207,29 @@ def assign_customers(
         table,
         lists,
         files,
+    )
+
+
+def held_out(
+    tables: Engine, root: str | Path, *, plan: str, holdouts: Mapping[str, Holdout], now: dt.datetime
+) -> frozenset[str]:
+    """Return the customers, by hash, whom a running experiment leaves alone.
+
+    Args:
+        tables: the tidy tables.
+        root: the data folder they stand in.
+        plan: its id.
+        holdouts: of its experiments, by id.
+        now: Shanghai.
+    """
+    if not holdouts:
+        return frozenset()
+    rows = tables.query(_EARLIER).rows()
+    ends = {row["exp_id"]: row["end_on"] for row in rows}
+    return frozenset(
+        row["unit_hid"]
+        for row in (*rows, *_written(Path(root), plan, ids.salt(root), ends))
+        if (held := holdouts.get(row["exp_id"])) and row["variant"] == held.arm and _lasts(row, held.days, now)
     )
 
 

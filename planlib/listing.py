@@ -33,7 +33,7 @@ NOTEBOOK = "60_customer_value"
 PREFIX = "list_"
 NAMES = ("churn", "purchase", "reminder", "promotion", "radar")
 FATIGUE = "fatigue_cap_per_week"  # a metric of the notebook's results: messages to a customer a week
-LEFT_OUT = ("forgotten", "gone", "do_not_contact", "no_consent", "no_id", "no_staff_id")
+LEFT_OUT = ("forgotten", "gone", "do_not_contact", "held_out", "no_consent", "no_id", "no_staff_id")
 PLATFORMS = ("wecom",)
 BROKEN = "export_log_broken"
 MAX_TEXT = 200
@@ -331,7 +331,7 @@ def _refuse_unread_consent(root: Path, report: Report) -> None:
 
 def sort_out(
     listed: Sequence[Listed], known: Mapping[str, Known], contactable: frozenset[str], forgotten: frozenset[str],
-    names: Mapping[str, str],
+    held_out: frozenset[str], names: Mapping[str, str],
 ) -> Sorted:  # fmt: skip
     """Sort the rows of a list by whether each customer may and can be contacted.
 
@@ -340,6 +340,7 @@ def sort_out(
         known: customer -> what the tables tell now.
         contactable: who may be contacted at all; nobody else is kept, whatever the rest says.
         forgotten: who has been forgotten.
+        held_out: whom a running experiment leaves alone.
         names: hash -> id, of customers and employees.
     """
     kept: list[Listed] = []
@@ -352,6 +353,8 @@ def sort_out(
             out["gone"].append(row.customer)
         elif now.do_not_contact:
             out["do_not_contact"].append(row.customer)
+        elif row.customer in held_out:
+            out["held_out"].append(row.customer)
         elif now.consent != "granted" or row.customer not in contactable:
             out["no_consent"].append(row.customer)
         elif row.customer not in names:
@@ -422,9 +425,11 @@ def _export(
     plan: Plan, run: Path, found: Mapping[str, Any], listed: Sequence[Listed], root: Path, outputs: Path, asked: Asked,
     sheet_words: Words, report: Report,
 ) -> Exported:  # fmt: skip
+    from planlib.assigned import held_out
     from planlib.data import exports, forgotten, ids
     from planlib.data.engine import open_tables
     from planlib.data.rejoin import rejoin
+    from planlib.registering import holdouts
 
     wanted = {row.customer for row in listed}
     gone = forgotten.read(root).people
@@ -435,7 +440,8 @@ def _export(
         contactable = frozenset(map(str, tables.query("contactable").arrays()["external_hid"])) & wanted
         edges = {(hid, known[hid].staff) for hid in contactable - gone if hid in known}
         back = rejoin(root, ids.salt(root), {hid for edge in edges for hid in edge}, edges)
-        sorted_out = sort_out(listed, known, contactable, gone, back.ids)
+        left_alone = held_out(tables, root, plan=plan.id, holdouts=holdouts(plan), now=asked.now)
+        sorted_out = sort_out(listed, known, contactable, gone, left_alone, back.ids)
         kept = [row.customer for row in sorted_out.kept]
         reach = reach_of(tables, platform_limit(plan), kept, asked.now.date())
         tags = _tags(tables, set(kept))

@@ -28,6 +28,8 @@ from planlib.plan.registration import (
 )
 
 if TYPE_CHECKING:
+    from planlib.assigned import Holdout
+    from planlib.plan.load import Plan
     from planlib.experiments.trial import ReadOut
 
 Write = Callable[[str], None]
@@ -68,6 +70,18 @@ def planned_as(test: Experiment) -> Planned:
             stopping=test.stopping,
         )
     )
+
+
+def _days_of(test: Experiment) -> int:
+    """Return for how many days people are in an experiment, as it is planned."""
+    return 7 * (planned_as(test).weeks or WEEKS_A_YEAR)
+
+
+def holdouts(plan: Plan) -> dict[str, Holdout]:
+    """Return the arms of a plan's experiments that are left alone while they run."""
+    from planlib.assigned import Holdout
+
+    return {test.id: Holdout(test.holdout, _days_of(test)) for test in plan.experiments if test.holdout is not None}
 
 
 def register_experiment(
@@ -121,7 +135,7 @@ def assign_experiment(
     if joined_since is None and metric(test.primary).population == "new_users":
         raise InputError(Problem("newcomers_since", Path(plan_file).as_posix(), f"experiments.{experiment}.primary"))
     others = {
-        other.id: Other(7 * (planned_as(other).weeks or WEEKS_A_YEAR), overlap(test, other))
+        other.id: Other(_days_of(other), overlap(test, other))
         for other in plan.experiments
         if other.id != test.id
     }

@@ -29,6 +29,7 @@ from planlib.data.sample import write_sample
 from planlib.listing import NAMES, Asked, Known, Listed, export, sends_left, sort_out
 from planlib.plan import load_plan
 from planlib.plan.pushes import SendLimit, above_threshold, planned_pushes
+from planlib.registering import planned_as
 from planlib.workbook.failures import DiskFull
 from planlib.workbook.runner import PLAN
 from tests.data.hand_made import MONDAY, OK, contact, contacts, put
@@ -263,9 +264,34 @@ def test_the_rule_of_contact_decides_whatever_else_is_known():
     rows = [Listed(c * 24, i, "leaves", "care", None, None) for i, c in enumerate("abcdef")]
     known = {row.customer: Known("s", "granted", False) for row in rows}
     names = dict.fromkeys([*known, "s"], "x")
-    assert not sort_out(rows, known, frozenset(), frozenset(), names).kept
-    every = sort_out(rows, known, frozenset(known), frozenset({"a" * 24}), names)
-    assert [row.customer[0] for row in every.kept] == list("bcdef") and every.left_out["forgotten"] == ("a" * 24,)
+    assert not sort_out(rows, known, frozenset(), frozenset(), frozenset(), names).kept
+    every = sort_out(rows, known, frozenset(known), frozenset({"a" * 24}), frozenset({"b" * 24}), names)
+    assert [row.customer[0] for row in every.kept] == list("cdef")
+    assert (every.left_out["forgotten"], every.left_out["held_out"]) == (("a" * 24,), ("b" * 24,))
+
+
+def test_whom_a_running_test_leaves_alone_is_on_no_list_until_it_ends(desk):
+    test = """
+experiments:
+  - {id: care, question: {zh: 关怀, en: care}, node: retention, unit: customer, arms: {none: 0.5, call: 0.5},
+     holdout: none, primary: activation_rate, baseline: {value: 0.2, source: own_data}, owner: content,
+     smallest_worth_having: {value: 0.1, source: own_data}, traffic_per_week: {value: 100000, source: own_data}}
+"""
+    desk.file.write_text(desk.file.read_text(encoding="utf-8") + test, encoding="utf-8")
+    del desk.plan
+    weeks = planned_as(desk.plan.experiments[0]).weeks
+    rows = [f"care,wmP{i:02d},{('none', 'call')[i % 2]},0.5,2026-11-20 09:00:00,all" for i in range(6)]
+    heads = "exp_id,unit_id,variant,ratio_planned,assigned_at,block"
+    folder = desk.root / "raw" / "assignments" / desk.plan.id
+    folder.mkdir(parents=True)
+    (folder / "care.csv").write_text("\n".join([heads, *rows]) + "\n", encoding="utf-8")
+    done = desk.export()
+    assert done.left_out == {"held_out": 3}
+    assert desk.listed() == {f"wmP{i:02d}" for i in range(30)} - {"wmP00", "wmP02", "wmP04"}
+    assert chain.entries(desk.log)[-1]["left_out"] == {"held_out": 3}
+    over = dt.datetime(2026, 11, 20, 9) + dt.timedelta(weeks=weeks)
+    assert desk.export(now=over).left_out == {}
+    assert desk.export(now=over - dt.timedelta(seconds=1)).left_out == {"held_out": 3}
 
 
 # ---- forgotten, gone, not to be joined

@@ -557,6 +557,7 @@ class Experiment(Base):
     apart: tuple[Id, ...] = ()
     traffic_four_weeks: AmountQuantity | None = None
     sends_per_week: NonNegative = 0
+    holdout: Id | None = None
     correlation: ShareQuantity | None = None
     effect_sd: AmountQuantity | None = None
     gmv_share: ShareQuantity | None = None
@@ -569,6 +570,9 @@ class Experiment(Base):
             raise PydanticCustomError("planlib.arms", "arms", {"at": "arms"})
         if self.looks[-1:] != (1,) or any(later <= earlier for earlier, later in pairwise(self.looks)):
             raise PydanticCustomError("planlib.looks", "looks", {"at": "looks"})
+        if self.holdout is not None and self.holdout not in self.arms:
+            choice = ", ".join(self.arms)
+            raise PydanticCustomError("planlib.choice", "choice", {"at": "holdout", "choice": choice})
         return self
 
 
