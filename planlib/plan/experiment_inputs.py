@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from planlib.plan.load import Plan
 from planlib.plan.model import Experiment
+from planlib.plan.pushes import platform_limit
 
 EFFECT_SD = 0.05  # relative; where a plan says nothing: most tests move their metric by less than a tenth
 
@@ -114,8 +115,11 @@ def overlap(one: Experiment, other: Experiment) -> bool:
 
 
 def send_limit(plan: Plan) -> tuple[float, str] | None:
-    """Return the messages that a customer may get and in which period, week or month; None where the plan says none."""
-    said = plan.limits.sends_per_customer
-    if said is None or said.level is None or isinstance(said.level, tuple) or said.period not in ("week", "month"):
+    """Return the messages that a customer may get, and in which period of a calendar of weeks: week or month.
+
+    A limit for each day is one for seven days. None where the plan states none that can be counted.
+    """
+    limit = platform_limit(plan)
+    if limit is None:
         return None
-    return float(said.level), said.period
+    return (7 * limit.level, "week") if limit.period == "day" else (limit.level, limit.period)
