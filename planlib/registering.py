@@ -29,8 +29,8 @@ from planlib.plan.registration import (
 
 if TYPE_CHECKING:
     from planlib.assigned import Holdout
-    from planlib.plan.load import Plan
     from planlib.experiments.trial import ReadOut
+    from planlib.plan.load import Plan
 
 Write = Callable[[str], None]
 _CATALOGUED = {  # beginning of an outcome's name -> metric of the catalogue that it measures
