@@ -40,7 +40,7 @@ def recover(plan_dir: Path, ledger: Ledger) -> None:
     between its rename and the move of `latest` is whole, and is completed.
     """
     for folder in plan_dir.glob(".run-*.tmp"):
-        _end_processes(folder / WORKERS)
+        end_processes(folder / WORKERS)
         run_id = folder.name.removeprefix(".run-").removesuffix(".tmp")
         clear_away(folder, plan_dir / FAILED / run_id)
     for row in ledger.runs(plan_dir.name, status="running"):
@@ -51,6 +51,34 @@ def recover(plan_dir: Path, ledger: Ledger) -> None:
         status, code = ("done", 0) if whole else ("killed", None)
         ledger.finish(row.run_id, status=status, exit_code=code, ended=now())
     (plan_dir / NEXT_LATEST).unlink(missing_ok=True)
+
+
+def thin(plan_dir: Path, *, keep: int) -> list[str]:
+    """Remove older runs of a plan and return their ids; call it with the plan's lock held.
+
+    Of all runs the newest `keep` stay, the one that `latest` names, and of each kind of review the last and the one
+    before it, which the last was compared with. The ledger keeps its rows. A removal that is killed is completed by
+    the next run.
+
+    Args:
+        keep: how many runs stay, from 1.
+    """
+    runs = sorted((path.parent for path in plan_dir.glob(f"2*/{MANIFEST}")), key=lambda path: path.name, reverse=True)
+    latest = latest_run(plan_dir)
+    stay = {run.name for run in runs[:keep]} | ({latest.name} if latest else set())
+    slots: dict[tuple[str, str], str] = {}
+    for run in runs:
+        review = read_manifest(run).get("review")
+        if review:
+            slots.setdefault((review["cadence"], review["slot"]), run.name)
+    for cadence in {cadence for cadence, _ in slots}:
+        newest = sorted((slot for kind, slot in slots if kind == cadence), reverse=True)[:2]
+        stay |= {slots[cadence, slot] for slot in newest}
+    gone = [run.name for run in reversed(runs) if run.name not in stay]
+    for name in gone:
+        os.replace(plan_dir / name, temporary(plan_dir, name))
+        shutil.rmtree(temporary(plan_dir, name), ignore_errors=True)
+    return gone
 
 
 def clear_away(folder: Path, kept: Path) -> None:
@@ -80,7 +108,8 @@ def _move(file: Path, folder: Path, name: str = "") -> None:
             os.replace(file, folder / (name or file.name))
 
 
-def _end_processes(folder: Path) -> None:
+def end_processes(folder: Path) -> None:
+    """End the processes whose notes lie in a folder."""
     for note in folder.glob("*.json"):
         with contextlib.suppress(OSError, ValueError):
             end_tree([json.loads(note.read_text(encoding="utf-8"))])

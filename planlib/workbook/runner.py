@@ -28,10 +28,18 @@ from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
 from planlib.plan.tracking import baseline_path, log_path
 from planlib.workbook import lock
-from planlib.workbook.failures import DiskFull, RunError, StepError, is_disk_full, mentions_disk_full
+from planlib.workbook.failures import (
+    DiskFull,
+    LedgerBusy,
+    RunError,
+    StepError,
+    is_busy,
+    is_disk_full,
+    mentions_disk_full,
+)
 from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
 from planlib.workbook.keys import RESULTS, folder_sha256, needs_sha256, stands, step_keys, surroundings
-from planlib.workbook.ledger import LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
+from planlib.workbook.ledger import FILE, LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
 from planlib.workbook.memory import Memory
 from planlib.workbook.outcome import Progress, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, Waiting
 from planlib.workbook.remains import (
@@ -87,6 +95,7 @@ def run(
     timeout: float | None = None,
     wait_seconds: float = 0.0,
     progress: Progress = lambda event: None,
+    held: bool = False,
     alone: bool = False,
     review: Mapping[str, Any] | None = None,
     complete: Callable[[Path], None] = lambda folder: None,
@@ -105,6 +114,7 @@ def run(
         timeout: seconds for each notebook in place of workbook.yaml's.
         wait_seconds: how long to wait for another run of the plan.
         progress: called with every event, from the calling thread.
+        held: the caller holds the plan's lock.
         alone: run those of `only` without what they need.
         review: what the manifest says of the review that this run is; a run of another review is another run.
         complete: adds to the run's folder what belongs to it, once every notebook has ended well and before the run
@@ -116,6 +126,7 @@ def run(
     Raises:
         InputError: arguments or workbook.yaml are wrong; nothing has been written.
         LockHeld: another run of this plan goes on.
+        LedgerBusy: another program keeps the ledger to itself.
         DiskFull: no space is left; the last whole run is untouched.
         RunError: files or folders may not be written.
         KeyboardInterrupt: after everything has been ended and partial notebooks kept.
@@ -130,26 +141,28 @@ def run(
     with telling(plan_dir), contextlib.ExitStack() as stack:
         found = PlanRun.open(
             plan, stack, root=root, plan_dir=plan_dir, graph=graph, wanted=wanted, locale=locale, fresh=fresh,
-            jobs=jobs or cores(), timeout=timeout, wait_seconds=wait_seconds, progress=progress, review=review,
-            complete=complete,
+            jobs=jobs or cores(), timeout=timeout, wait_seconds=wait_seconds, progress=progress, held=held,
+            review=review, complete=complete,
         )  # fmt: skip
         return found.execute(Memory(memory_bytes))
 
 
 @contextlib.contextmanager
 def telling(plan_dir: Path) -> Iterator[None]:
-    """Turn what the system says of a full disk or of missing rights into a run's own errors."""
+    """Turn what the system says of a full disk, a busy ledger or missing rights into a run's own errors."""
     try:
         yield
     except Exception as error:
         if is_disk_full(error):
             raise DiskFull(plan_dir) from error
+        if is_busy(error):
+            raise LedgerBusy("ledger_busy", file=plan_dir / FILE) from error
         if isinstance(error, PermissionError):
             raise RunError("no_permission", folder=error.filename or plan_dir) from error
         raise
 
 
-def _make(folder: Path) -> None:
+def make_plan_dir(folder: Path) -> None:
     """Make the plan's folder; a place that can hold none is told like one that may not be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -196,18 +209,22 @@ class PlanRun:
     @classmethod
     def open(
         cls, plan: RunnablePlan, stack: contextlib.ExitStack, *, plan_dir: Path, wait_seconds: float,
-        progress: Progress, **facts: Any,
+        progress: Progress, held: bool = False, **facts: Any,
     ) -> PlanRun:  # fmt: skip
         """Take the plan's lock and ledger, which the stack lets go, and put right what killed runs left.
+
+        Args:
+            held: the caller holds the lock.
 
         Raises:
             LockHeld: another run of this plan goes on.
             RunError: the ledger cannot be used.
         """
         began = time.monotonic()
-        _make(plan_dir)
+        make_plan_dir(plan_dir)
         on_wait = lambda holder: progress(Waiting(holder))  # noqa: E731
-        stack.enter_context(lock.hold(plan_dir, wait_seconds=wait_seconds, on_wait=on_wait))
+        if not held:
+            stack.enter_context(lock.hold(plan_dir, wait_seconds=wait_seconds, on_wait=on_wait))
         ledger = stack.enter_context(Ledger(plan_dir))
         recover(plan_dir, ledger)
         return cls(plan=plan, plan_dir=plan_dir, ledger=ledger, progress=progress, began=began, **facts)
@@ -570,6 +587,12 @@ class _Alone:
 
     def ended(self, lane: Lane) -> None:
         """Nothing: the run ends itself."""
+
+    def broke(self, lane: Lane, error: Exception) -> None:
+        raise error
+
+    def look(self) -> None:
+        """Nothing: nothing goes on beside it."""
 
 
 def check(plan: RunnablePlan, *, locale: str, jobs: int | None, timeout: float | None, out: Path) -> None:

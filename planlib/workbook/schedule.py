@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -104,6 +104,12 @@ class Lanes(Protocol):
     def ended(self, lane: Lane) -> None:
         """Take a run back: every notebook of it has an outcome."""
 
+    def broke(self, lane: Lane, error: Exception) -> None:
+        """Take a run back that cannot go on; raise the error when nothing else can either."""
+
+    def look(self) -> None:
+        """See after what goes on beside the workers; called again and again."""
+
 
 class Schedule:
     """One pool of workers for the notebooks of any number of runs; leave it (it is a context) and none is left.
@@ -137,11 +143,24 @@ class Schedule:
     def work(self) -> None:
         """Run until every notebook of every run has an outcome."""
         while self._fill():
+            self.source.look()
             self._staff()
             self._assign()
             self._take_events()
             self._stop_overdue()
             self._give_back()
+
+    @contextlib.contextmanager
+    def _part_of(self, lane: Lane) -> Iterator[None]:
+        """Let an error of one run end that run and its notebooks, and no other."""
+        try:
+            yield
+        except Exception as error:
+            for worker in [worker for worker in self.pool.workers if worker.job and worker.job.lane is lane]:
+                self.pool.drop(worker)
+            if lane in self.lanes:
+                self.lanes.remove(lane)
+            self.source.broke(lane, error)
 
     def at_once(self) -> int:
         """Return how many workers the cores asked for and the memory allow."""
@@ -179,13 +198,15 @@ class Schedule:
 
     def _assign(self) -> None:
         idle = [worker for worker in self.pool.workers if worker.ready and worker.job is None]
-        ready = [Task(lane, notebook_id) for lane in self.lanes for notebook_id in lane.ready()]
+        ready = [Task(lane, notebook_id) for lane in self.lanes for notebook_id in lane.ready()]  # earlier runs first
         for worker, task in zip(idle, ready, strict=False):
             lane, notebook_id = task
-            lane.running.add(notebook_id)
-            self.started[task] = now()
-            worker.take(task, lane.steps.job(notebook_id))
-            lane.progress(StepStarted(notebook_id, lane.means.get(notebook_id)))
+            with self._part_of(lane):
+                job = lane.steps.job(notebook_id)
+                lane.running.add(notebook_id)
+                self.started[task] = now()
+                worker.take(task, job)
+                lane.progress(StepStarted(notebook_id, lane.means.get(notebook_id)))
 
     def _take_events(self) -> None:
         """Take what workers have said; wait for it no longer than the next deadline."""
@@ -205,7 +226,8 @@ class Schedule:
             worker.ready = True
             self.start_failures = 0
         elif worker.job is not None:
-            getattr(self, f"_on_{event['event']}")(worker, worker.job, event)
+            with self._part_of(worker.job.lane):
+                getattr(self, f"_on_{event['event']}")(worker, worker.job, event)
 
     def _on_kernel(self, worker: Worker, task: Task, event: Mapping[str, Any]) -> None:
         worker.note_kernel(event["process"])
@@ -260,7 +282,8 @@ class Schedule:
     def _give_up(self, worker: Worker, reason: str, values: Mapping[str, object]) -> None:
         task = worker.job
         error = StepError(reason, *self.cell.get(task, (None, "")), values)
-        task.lane.steps.failed(task.notebook, error, **self._free(worker), exit_code=worker.exit_code)
+        with self._part_of(task.lane):
+            task.lane.steps.failed(task.notebook, error, **self._free(worker), exit_code=worker.exit_code)
 
     def _did_not_start(self, worker: Worker) -> None:
         """Try once more; when that fails too, nothing can run here."""
@@ -269,13 +292,14 @@ class Schedule:
             return
         detail = _last_line(worker.log) or f"exit {worker.exit_code}"
         self.cannot_start = StepError("worker_start", values={"detail": detail})
-        for lane in self.lanes:
+        for lane in list(self.lanes):
             self._fail_waiting(lane, self.cannot_start)
 
     def _fail_waiting(self, lane: Lane, error: StepError) -> None:
-        for notebook_id in lane.steps.todo():
-            if notebook_id not in lane.running and not lane.steps.ended(notebook_id):
-                lane.steps.failed(notebook_id, error)
+        with self._part_of(lane):
+            for notebook_id in lane.steps.todo():
+                if notebook_id not in lane.running and not lane.steps.ended(notebook_id):
+                    lane.steps.failed(notebook_id, error)
 
     def _deadline(self, worker: Worker) -> float:
         if worker.job is not None:

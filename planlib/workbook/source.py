@@ -22,7 +22,9 @@ from planlib.workbook.failures import StepError
 
 _PLAN_ID = re.compile(r"[a-z][a-z0-9_-]{0,79}\Z")
 # folders beside the plans' own, and names that Windows keeps for devices
-_TAKEN = {"decks", "private", "con", "prn", "aux", "nul"} | {f"{name}{n}" for name in ("com", "lpt") for n in range(10)}
+_TAKEN = {"decks", "portfolio", "private", "con", "prn", "aux", "nul"} | {
+    f"{name}{n}" for name in ("com", "lpt") for n in range(10)
+}
 
 PARAMETERS: Mapping[str, type] = {"plan_file": str, "out_dir": str, "locale": str, "seed": int}
 MAX_SEED = 2**63 - 1
