@@ -19,7 +19,7 @@ ALLOWED = {room: {"core"} for room in ROOMS} | {
     "core": set(),
     "outlook": {"core"} | ROOMS,
     "review": {"core", "milestones.progress"},
-    "plan": {"core"},
+    "plan": {"core", "data.schema"},
     "consistency": {"core", "plan"} | ROOMS,
     "data": {"core", "plan"},
     "exchange": {"core", "plan"},

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from planlib.core import own
 from planlib.core.errors import InputError, Problem
 
 Domain = tuple[float | None, float | None]
@@ -131,12 +132,29 @@ class Base:
 
 
 def catalogue() -> Mapping[str, Metric]:
-    """Return every metric by its id, in the catalogue's order; read once, on first use.
+    """Return every metric by its id, in the catalogue's order, metrics that loaded plans declare last.
 
     >>> catalogue()["churn_rate"].from_state, catalogue()["churn_rate"].state
     ('listed', 'left')
     """
+    declared = own.known()
+    return {**_metrics(), **{name: of_own(found) for name, found in declared.items()}} if declared else _metrics()
+
+
+def shipped() -> Mapping[str, Metric]:
+    """Return the catalogue without what plans declare."""
     return _metrics()
+
+
+@cache
+def _own(metric_id: str, unit: str, kind: str, direction: str, window: int | None, below: str | None) -> Metric:
+    return Metric(metric_id, unit, kind, direction, "outcome", UNITS[unit], denominator=below, window=window)
+
+
+def of_own(found: own.OwnMetric) -> Metric:
+    """Return what the catalogue says of a metric that a plan declares."""
+    below = found.divided_by if isinstance(found.divided_by, str) else None
+    return _own(found.id, found.unit, found.kind, found.direction, found.window_days, below)
 
 
 def metric(metric_id: str) -> Metric:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
+from planlib.core import own
+
 LOCALES = ("zh", "en")
 
 _MINUS = "−"
@@ -55,8 +57,8 @@ class Words:
         return rest in self._room(room)
 
     def metric(self, metric_id: str) -> str:
-        """Return the name of a metric of the catalogue."""
-        return self._template(f"metrics.{metric_id}")
+        """Return the name of a metric of the catalogue, or of one that a plan declares."""
+        return own.name(metric_id, self.locale) or self._template(f"metrics.{metric_id}")
 
     def inside(self, name: str) -> str:
         """Return a name as it stands inside a sentence: English drops its capital, abbreviations keep theirs.

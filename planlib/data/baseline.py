@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from planlib.core.own import in_force
+from planlib.data import own
 from planlib.data.engine import Engine
 from planlib.data.quality import Quality
 from planlib.data.schema import TABLES
@@ -142,13 +144,18 @@ class Collected:
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@cache
 def measures() -> Mapping[str, Measure]:
-    """Return metric -> how it is measured, in the order of measures.yaml.
+    """Return metric -> how it is measured, in the order of measures.yaml; the plan's own metrics come last.
 
     >>> measures()["mau_rate"].owner
     'data'
     """
+    own_ones = {m.id: Measure(m.id, m.form, "own", m.tables, m.window_days or 0, "", "own", "data") for m in in_force()}
+    return {**_shipped(), **own_ones}
+
+
+@cache
+def _shipped() -> Mapping[str, Measure]:
     import yaml
 
     text = (resources.files("planlib") / "data" / "measures.yaml").read_text(encoding="utf-8")
@@ -215,8 +222,12 @@ def collect(engine: Engine, *, as_of: dt.date | None = None, quality: Quality | 
     parts["leaving"] = engine.query("leaving", parameters).arrays()
     found = _sums(parts, windows) | _of_quality(quality)
     sums, reasons = {}, {}
+    missing = {}
+    for metric in in_force():
+        said = own.measured(engine, metric, windows, found)
+        (missing if isinstance(said, str) else found)[metric.id] = said
     for metric, measure in measures().items():
-        reason = _reason(measure, rows, windows.history)
+        reason = _reason(measure, rows, windows.history) or missing.get(metric, "")
         if reason or metric not in found:
             reasons[metric] = reason or "no_rows"
         else:
@@ -343,9 +354,9 @@ def _of_content(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[st
 def _of_costs(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str, Any]]:
     spend = parts["spend"]
     first, until = windows.back(PERIOD_DAYS), windows.until
-    paid = {row["channel_id"] for row in spend if row["fen"] > 0 and _is_media(row)}
-    media = spent([row for row in spend if _is_media(row)], first, until)
-    content = [row for row in spend if str(row["cost_type"]).lower() in ("content", "内容", "内容制作")]
+    paid = {row["channel_id"] for row in spend if row["fen"] > 0 and is_media(row)}
+    media = spent([row for row in spend if is_media(row)], first, until)
+    content = [row for row in spend if is_content(row)]
     joined = [row for row in parts["joiners"] if row["joined_on"] >= first]
     new = sum(row["people"] for row in joined)
     free = sum(row["people"] for row in joined if row["channel_id"] not in paid)
@@ -359,9 +370,14 @@ def _of_costs(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str,
     }
 
 
-def _is_media(row: Mapping[str, Any]) -> bool:
+def is_media(row: Mapping[str, Any]) -> bool:
     """Whether an amount buys new users; the sheet's type is media unless it says otherwise."""
     return str(row["cost_type"]).lower() in ("media", "ads", "acquisition", "coupon", "投放", "广告", "获客")
+
+
+def is_content(row: Mapping[str, Any]) -> bool:
+    """Whether an amount makes content."""
+    return str(row["cost_type"]).lower() in ("content", "内容", "内容制作")
 
 
 def _of_checks(parts: Mapping[str, Any], windows: Windows) -> dict[str, dict[str, Any]]:

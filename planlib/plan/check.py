@@ -9,7 +9,8 @@ import difflib
 from collections.abc import Iterator
 
 from planlib.core.errors import Problem
-from planlib.core.metrics import UNITS, Metric, catalogue
+from planlib.core.metrics import UNITS, Metric, shipped
+from planlib.plan import own_metrics
 from planlib.plan.model import OPERATIONS, share_problem
 from planlib.plan.tree import Node, dotted, reach
 
@@ -66,6 +67,7 @@ _PLACES = ("schedule.links.*.delays", "risks.*.hits")  # these name a place of t
 def problems_of(tree: Node) -> Iterator[Problem]:
     """Yield every problem of a plan's or benchmark file's tree that its shape does not show."""
     yield from double_ids(tree)
+    yield from own_metrics.problems(tree)
     yield from _metric_problems(tree)
     yield from _month_problems(tree)
     yield from _reference_problems(tree)
@@ -88,7 +90,7 @@ def double_ids(tree: Node) -> Iterator[Problem]:
 
 
 def _metric_problems(tree: Node) -> Iterator[Problem]:
-    known = catalogue()
+    known = {**shipped(), **own_metrics.as_metrics(tree)}
     for path, node in tree.walk():
         names_metric = _METRIC_FIELDS.intersection(path[-1:]) or _METRIC_LISTS.intersection(path[-2:-1])
         if names_metric and isinstance(node.value, str) and node.value not in known:

@@ -15,8 +15,10 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from planlib.core import own
 from planlib.core.errors import InputError, Problem
 from planlib.plan import model as m
+from planlib.plan.own_metrics import declared
 from planlib.plan.tree import (
     MAX_BYTES,
     MAX_PROBLEMS,
@@ -176,6 +178,7 @@ def load_plan(
 
         problems += add_days(tree, path.parent)
     found = _validate(m.PlanModel, tree, shown, problems)
+    own.declare(declared(found.own_metrics))
     typed = {dotted(where): node.typed for where, node in tree.walk() if node.typed}
     if before is not None:
         earlier = tuple(Change(**change) for change in before.get("changes", ()))
@@ -481,7 +484,7 @@ _BY_TYPE = {
     "string_too_short": "empty",
 }
 _DATES = {"start": "YYYY-MM", "as_of": "YYYY-MM-DD", "date": "YYYY-MM-DD", "not_before": "YYYY-MM-DD"}
-_BY_PATTERN = {m.SOURCE: "source_missing", m.COLOUR: "colour"}
+_BY_PATTERN = {m.SOURCE: "source_missing", m.COLOUR: "colour", m.PAGE_ID: "page_id"}
 _REQUIRED_SECTIONS = tuple(name for name, f in m.PlanModel.model_fields.items() if f.is_required())
 
 

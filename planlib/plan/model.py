@@ -28,8 +28,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from planlib.core import own
+
 SOURCE = r"^[A-Za-z][\w.-]{0,39}$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
+PAGE_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}\.[A-Za-z0-9][A-Za-z0-9_-]{0,79}$"
+LEAST_CONTRAST = 4.5  # of text with its ground: WCAG 2.2, level AA
 _HOST = r"([\w.-]+|\[[0-9A-Fa-f:]+\])"
 _SPARK = re.compile(
     rf"local(\[([1-9]\d{{0,3}}|\*)\])?|spark://{_HOST}:\d{{1,5}}(,{_HOST}:\d{{1,5}})*|"
@@ -83,6 +87,24 @@ def _spark_address(text: str) -> str:
     return text
 
 
+def contrast_with_white(colour: str) -> float:
+    """Return the contrast ratio of a colour such as #1F6FEB with white, 1 to 21 (WCAG 2.2).
+
+    >>> round(contrast_with_white("#000000"), 1), round(contrast_with_white("#FFFFFF"), 1)
+    (21.0, 1.0)
+    """
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+
+
+def _readable(colour: str) -> str:
+    found = contrast_with_white(colour)
+    if found < LEAST_CONTRAST:
+        raise PydanticCustomError("planlib.contrast", "contrast", {"found": f"{found:.1f}", "least": LEAST_CONTRAST})
+    return colour
+
+
 def _share(number: float) -> float:
     if not 0 <= number <= 1:
         raise share_error(number)
@@ -102,6 +124,12 @@ def share_problem(number: float) -> tuple[str, dict[str, object]]:
     return "out_of_range", {"low": 0, "high": 1}
 
 
+def _own_window(window: int | str) -> int | str:
+    if window not in own.WINDOWS and not (isinstance(window, int) and 1 <= window <= 366):
+        raise PydanticCustomError("planlib.own_window", "window", {"choice": ", ".join(own.WINDOWS), "high": 366})
+    return window
+
+
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,79}$")]
 MetricId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
 YearMonth = Annotated[str, AfterValidator(_year_month)]
@@ -111,8 +139,10 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
 SparkAddress = Annotated[str, AfterValidator(_spark_address)]
-Colour = Annotated[str, StringConstraints(pattern=COLOUR)]
+Colour = Annotated[str, StringConstraints(pattern=COLOUR), AfterValidator(_readable)]
+PageId = Annotated[str, StringConstraints(pattern=PAGE_ID)]
 Share = Annotated[float, AfterValidator(_share)]
+OwnWindow = Annotated[int | str, AfterValidator(_own_window)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Month = Annotated[int, Field(ge=1, le=120)]
@@ -331,6 +361,42 @@ class Target(Statement):
         if self.operation is None:
             raise PydanticCustomError("planlib.statement_op", "one comparison")
         return self
+
+
+class Condition(Base):
+    """One condition on the rows of a table; which operators and values a column takes follows from its type."""
+
+    column: Short
+    op: Literal[own.OPERATORS]
+    value: Any = None
+
+
+class Counted(Base):
+    """What an own metric is divided by: another aggregate over the same days, or a metric of the catalogue."""
+
+    metric: MetricId | None = None
+    table: Short | None = None
+    aggregate: Literal[own.ADDITIVE] | None = None
+    column: Short | None = None
+    where: tuple[Condition, ...] = ()
+    dated_by: Short | None = None
+
+
+class OwnMetric(Base):
+    """A metric of one's own, declared as data: names of closed sets and values, never SQL."""
+
+    id: MetricId
+    names: Annotated[dict[Literal["zh", "en"], Short], Field(min_length=1)]
+    unit: Unit
+    direction: Literal["up", "down"]
+    table: Short
+    aggregate: Literal[own.AGGREGATES]
+    column: Short | None = None
+    where: tuple[Condition, ...] = ()
+    among: tuple[Condition, ...] = ()
+    divided_by: Counted | None = None
+    window: OwnWindow | None = None
+    dated_by: Short | None = None
 
 
 class LadderForm(Sourced):
@@ -1007,9 +1073,17 @@ class Brand(Base):
     name: Bilingual | None = None
 
 
+class PageText(Base):
+    """Words of a page in place of those that its notebook wrote; numbers stand in them as references."""
+
+    title: Text | None = None
+    reading: Text | None = None
+
+
 class Report(Base):
     locales: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     brand: Brand = Brand()
+    pages: dict[PageId, PageText] = {}
 
 
 class Scenario(Base):
@@ -1030,6 +1104,7 @@ class PlanModel(Base):
     plan: PlanHead
     baseline: Baseline
     targets: tuple[Target, ...]
+    own_metrics: tuple[OwnMetric, ...] = ()
     ladders: dict[Id, LadderForm] = {}
     organisation: Organisation | None = None
     users: Users

@@ -31,7 +31,8 @@ _NAMED = (
     (m.Text, "text_or_both"), (m.Source, "source"), (m.Share, "share"), (m.Positive, "positive"),
     (m.NonNegative, "non_negative"), (m.Month, "plan_month"), (m.Range, "range"), (m.Window, "window"),
     (m.MonthDay, "month_day"), (m.Moment, "moment"), (m.ThreePoints, "three_numbers"), (m.Impact, "three_numbers"),
-    (m.Twelve, "twelve"), (m.Unit, "unit"), (m.Colour, "colour"), (m.SparkAddress, "text"), (float, "number"),
+    (m.Twelve, "twelve"), (m.Unit, "unit"), (m.Colour, "colour"), (m.OwnWindow, "own_window"), (m.PageId, "page"),
+    (m.SparkAddress, "text"), (float, "number"),
     (int, "whole"), (bool, "bool"), (str, "text"), (Any, "anything"),
 )  # fmt: skip
 
