@@ -118,10 +118,21 @@ def general_columns(
         values = [_value(row, name, kind, words.locale) for row in rows]
         if all(is_missing(value) for value in values):
             continue
-        head = glue(words.text(spec["head"]), words.locale)
+        head = spec["head"]  # a locale key, or an author's own words by language
+        head = glue(words.pick(head) if isinstance(head, Mapping) else words.text(head), words.locale)
         column = _column(words, plan, spec, kind, unit, values, rows, first=not columns)
         columns.append(replace(column, head=head, weight=float(spec.get("weight") or 1.0)))
     return columns
+
+
+def cell_text(
+    words: Words, plan: Mapping[str, Any], row: Mapping[str, Any], name: str, units: Mapping[str, str]
+) -> str:
+    """Return one field of a row as a table shows it; "—" where it holds nothing."""
+    unit = units.get(name, "text")
+    kind = _kind_of(unit)
+    values = [_value(row, name, kind, words.locale)]
+    return _column(words, plan, {"name": name}, kind, unit, values, [row], first=True).cells[0].text
 
 
 def target_columns(words: Words, plan: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Column]:
