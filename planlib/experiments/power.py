@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, sqrt
+from math import ceil, inf, log, log1p, sqrt
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -27,8 +27,8 @@ class SampleSize:
         n_control_exact: size of the control before rounding up.
         alpha_each: significance level of each comparison with the control.
         power: as asked for.
-        method: proportion_unpooled_z, proportion_pooled_z, proportion_control_z, mean_t, mean_z
-            or non_inferiority_z.
+        method: proportion_unpooled_z, proportion_pooled_z, proportion_control_z, mean_t, mean_z,
+            non_inferiority_z, equivalence_z or mann_whitney_z.
     """
 
     n_per_arm: tuple[int, ...]
@@ -141,6 +141,22 @@ class Means:
         """As `Shares.spreads`; the difference does not matter."""
         own = sqrt(self.sd**2 + (self.sd if self.sd_treatment is None else self.sd_treatment) ** 2 / ratio)
         return own, own
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """What is compared: two samples by rank.
+
+    Attributes:
+        tied_share: share of people who have one and the same value, such as those who spent nothing; 0 to below 1.
+    """
+
+    tied_share: float = 0.0
+
+    def spreads(self, effect: float, ratio: float) -> tuple[float, float]:
+        """Standard error of the superiority times sqrt(n_control), as it is without a difference."""
+        spread = sqrt((1.0 - self.tied_share**3) * (1.0 + 1.0 / ratio) / 12.0)
+        return spread, spread
 
 
 def n_proportions(
@@ -295,6 +311,137 @@ def smallest_margin(
     guard.done()
     distance = sqrt(_needed(metric, expected_abs, 1.0, design, z_power) / size)
     return distance - (expected_abs if higher_is_better else -expected_abs)
+
+
+def n_equivalence(
+    metric: Shares | Means,
+    margin_abs: float,
+    *,
+    expected_abs: float = 0.0,
+    power: float = 0.8,
+    **settings: Unpack[Settings],
+) -> SampleSize:
+    """Return the people needed to show that two arms are as good as the same (`noninferiority.tost`).
+
+    Args:
+        metric: `Shares` or `Means`.
+        margin_abs: difference in either direction that does not matter, in the metric's unit, > 0.
+        expected_abs: true difference treatment - control that is expected, inside the margins.
+        power: as `n_proportions`.
+        settings: `Settings`; alpha is that of each of the two one-sided tests, sides is always 1.
+
+    Raises:
+        InputError: a value out of range, or an expected difference at a margin or beyond.
+
+    Source: Julious 2004, section 5.
+
+    >>> n_equivalence(Means(sd=10.0), 1.0).n_per_arm
+    (1713, 1713)
+    """
+    guard = Guard()
+    design = _design(guard, **settings | {"sides": 1})
+    _equivalence_margin(guard, metric, margin_abs, expected_abs)
+    _z_power(guard, power, design.alpha)
+    guard.done()
+    away = abs(expected_abs)
+    nearest = _needed(metric, expected_abs, margin_abs - away, design, _z_power(guard, power, design.alpha))
+
+    def enough(size: float) -> bool:
+        return _both_margins(metric, margin_abs, expected_abs, size, design) >= power
+
+    high = nearest
+    while not enough(high):  # the farther margin costs power too: at most what (1 + power) / 2 at the nearer one takes
+        high *= 1.1
+    return _sized(_smallest(enough, high), design, power, "equivalence_z")
+
+
+def power_equivalence(
+    metric: Shares | Means,
+    margin_abs: float,
+    n_control: float,
+    *,
+    expected_abs: float = 0.0,
+    **settings: Unpack[Settings],
+) -> float:
+    """Return the chance to show equivalence with a given control size; args as `n_equivalence`.
+
+    >>> round(power_equivalence(Means(sd=10.0), 1.0, 1713), 3)
+    0.8
+    """
+    guard = Guard()
+    design = _design(guard, **settings | {"sides": 1})
+    _equivalence_margin(guard, metric, margin_abs, expected_abs)
+    size = guard.number("n_control", n_control, above=0.0)
+    guard.done()
+    return _both_margins(metric, margin_abs, expected_abs, size, design)
+
+
+def n_mann_whitney(
+    superiority: float, *, tied_share: float = 0.0, power: float = 0.8, **settings: Unpack[Settings]
+) -> SampleSize:
+    """Return the people needed to find a difference by rank (`ranks.mann_whitney`).
+
+    Args:
+        superiority: chance that one of the treatment exceeds one of the control, ties one half; 0 to 1, not 0.5.
+        tied_share: as `Ranks`.
+        power: as `n_proportions`.
+        settings: `Settings`.
+
+    Raises:
+        InputError: a value is out of range or not finite.
+
+    Source: Noether 1987; ties: Zhao, Rahardja & Qu 2008.
+
+    >>> n_mann_whitney(0.55).n_per_arm, n_mann_whitney(0.55, tied_share=0.9).n_per_arm
+    ((524, 524), (142, 142))
+    """
+    guard = Guard()
+    ranks, effect = _ranks(guard, superiority, tied_share)
+    design = _design(guard, **settings)
+    z_power = _z_power(guard, power, design.alpha)
+    guard.done()
+    return _sized(_needed(ranks, effect, effect, design, z_power), design, power, "mann_whitney_z")
+
+
+def power_mann_whitney(
+    superiority: float,
+    n_control: float,
+    *,
+    tied_share: float = 0.0,
+    both_tails: bool = True,
+    **settings: Unpack[Settings],
+) -> float:
+    """Return the chance to find a difference by rank; args as `n_mann_whitney` and `power_proportions`.
+
+    >>> round(power_mann_whitney(0.55, 524), 3)
+    0.801
+    """
+    guard = Guard()
+    ranks, effect = _ranks(guard, superiority, tied_share)
+    size = guard.number("n_control", n_control, above=0.0)
+    design = _design(guard, **settings)
+    guard.done()
+    return _normal_power(ranks, effect, effect, size, design, both_tails)
+
+
+def mde_mann_whitney(
+    n_control: float, *, tied_share: float = 0.0, power: float = 0.8, **settings: Unpack[Settings]
+) -> float | None:
+    """Return the smallest superiority above 0.5 that a given control size finds; None where none below 1 is.
+
+    Args as `n_mann_whitney`. One below 0.5 is found as far from it.
+
+    >>> round(mde_mann_whitney(524), 3)
+    0.55
+    """
+    guard = Guard()
+    size = guard.number("n_control", n_control, above=0.0)
+    ranks, _ = _ranks(guard, 1.0, tied_share)
+    design = _design(guard, **settings)
+    z_power = _z_power(guard, power, design.alpha)
+    guard.done()
+    found = 0.5 + sqrt(_needed(ranks, 0.0, 1.0, design, z_power) / size)
+    return found if found < 1.0 else None
 
 
 def power_proportions(
@@ -462,6 +609,38 @@ def ratio_sd(mean_numerator: float, mean_denominator: float, covariance: Sequenc
         guard.add("above", "covariance", variance, low=0)
     guard.done()
     return sqrt(variance)
+
+
+def quantile_sd(values: object, q: float) -> float:
+    """Return what takes the place of a standard deviation where a quantile is compared, for `n_means` with `z`.
+
+    It is read off the order-statistic interval of earlier data, by which `ranks.quantile_difference` judges too.
+
+    Args:
+        values: (N,) values of people.
+        q: which quantile, between 0 and 1.
+
+    Raises:
+        InputError: as `ranks.order_statistics`; too few values, or none that differ around the quantile.
+
+    Source: Woodruff 1952.
+
+    >>> round(quantile_sd([k / 50 for k in range(5000)], 0.5), 1)  # even over 100: 0.5 / 0.01
+    50.1
+    """
+    from scipy.special import ndtri
+
+    from planlib.experiments.ranks import order_statistics
+
+    level = 0.95
+    found = order_statistics(values, q, level=level)
+    guard = Guard()
+    if found.low is None:
+        guard.add("too_few", "values", found.n, low=_least_for(q, level))
+    elif found.low == found.high:
+        guard.add("quantile_flat", "values", found.value)
+    guard.done()
+    return (found.high - found.low) * sqrt(found.n) / float(2.0 * ndtri((1.0 + level) / 2.0))
 
 
 def design_effect(cluster_size: float, icc: float, *, cv: float = 0.0) -> float:
@@ -699,6 +878,26 @@ def _margin(
     return margin + (expected_abs if higher_is_better else -expected_abs)
 
 
+def _equivalence_margin(guard: Guard, metric: Shares | Means, margin_abs: float, expected_abs: float) -> None:
+    margin = guard.number("margin_abs", margin_abs, above=0.0)
+    _check_metric(guard, metric, expected_abs)
+    if not guard.problems and abs(expected_abs) >= margin:
+        guard.add("between", "expected_abs", expected_abs, low=-margin, high=margin)
+
+
+def _ranks(guard: Guard, superiority: float, tied_share: float) -> tuple[Ranks, float]:
+    chance = guard.number("superiority", superiority, low=0.0, high=1.0)
+    if chance == 0.5:
+        guard.add("not_half", "superiority", superiority)
+    return Ranks(guard.number("tied_share", tied_share, low=0.0, below=1.0)), chance - 0.5
+
+
+def _least_for(q: float, level: float) -> int:
+    """How many values an order-statistic interval of a quantile takes."""
+    tail = (1.0 - level) / 2.0
+    return ceil(max(log(tail) / log(q), log(tail) / log1p(-q)))
+
+
 def _one_sided(settings: Settings) -> Settings:
     return {"alpha": 0.025} | settings | {"sides": 1}
 
@@ -795,6 +994,20 @@ def _normal_power(
         near = float(ndtr((abs(distance) - design.z_alpha * null) / alternative))
         far = float(ndtr((-abs(distance) - design.z_alpha * null) / alternative))
         chances.append(near + far if both_tails and design.sides == 2 else near)
+    return min(chances)
+
+
+def _both_margins(
+    metric: Shares | Means, margin_abs: float, expected_abs: float, n_control: float, design: _Design
+) -> float:
+    """Chance that both one-sided tests pass in the weakest comparison."""
+    from scipy.special import ndtr
+
+    chances, root = [], sqrt(n_control / design.factor)
+    for ratio in design.ratios:
+        se = metric.spreads(expected_abs, ratio)[1] / root
+        one, other = (float(ndtr((margin_abs + sign * expected_abs) / se - design.z_alpha)) for sign in (1, -1))
+        chances.append(max(one + other - 1.0, 0.0))
     return min(chances)
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 from planlib.core.errors import InputError
 from planlib.experiments import power as room
 from planlib.experiments.multiplicity import dunnett_critical
+from planlib.experiments.ranks import quantile_difference
 from planlib.experiments.sequential import inflation, spending_boundaries
 from tests.experiments.shared_cases import judge, shared_cases
 
@@ -175,6 +176,94 @@ def test_non_inferiority_power_by_simulation():
     z = (y - x + margin) / np.sqrt((x * (1 - x) + y * (1 - y)) / n)
     rate = (z > stats.norm.isf(0.025)).mean()
     assert abs(rate - 0.8) < 4 * (0.8 * 0.2 / n_sims) ** 0.5 + 0.002
+
+
+def test_equivalence_by_hand_and_by_simulation():
+    z = stats.norm.ppf
+    exact = 2 * 10.0**2 * (z(0.95) + z(0.9)) ** 2  # Julious 2004, eq. 21: no true difference, beta split over both
+    assert_allclose(room.n_equivalence(room.Means(10.0), 1.0).n_control_exact, exact, rtol=1e-9)
+    far = room.n_equivalence(room.Means(10.0), 1.0, expected_abs=0.5)  # the farther margin no longer counts
+    assert_allclose(far.n_control_exact, 2 * 10.0**2 * (z(0.95) + z(0.8)) ** 2 / 0.25, rtol=1e-6)
+    rng = np.random.default_rng(11)
+    for metric, margin, expected in ((room.Means(2.0, 3.0), 0.4, 0.1), (room.Shares(0.3), 0.05, 0.01)):
+        size = room.n_equivalence(metric, margin, expected_abs=expected, allocation=(1, 2))
+        n_c, n_t = size.n_per_arm
+        if isinstance(metric, room.Means):
+            spread_c, spread_t = np.full(20_000, 2.0), np.full(20_000, 3.0)
+            d = expected + rng.normal(0, np.sqrt(4 / n_c + 9 / n_t), 20_000)
+        else:
+            c, t = rng.binomial(n_c, 0.3, 20_000) / n_c, rng.binomial(n_t, 0.31, 20_000) / n_t
+            d, spread_c, spread_t = t - c, np.sqrt(c * (1 - c)), np.sqrt(t * (1 - t))
+        se = np.sqrt(spread_c**2 / n_c + spread_t**2 / n_t)
+        passed = (np.abs(d) < margin - z(0.95) * se).mean()
+        assert abs(passed - 0.8) < 4 * np.sqrt(0.8 * 0.2 / 20_000) + 0.002
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.1, 0.97), allocations)
+@calm
+def test_equivalence_size_and_power_invert_each_other(part, power, allocation):
+    metric, margin = room.Means(2.0, 3.0), 0.4
+    asked = {"expected_abs": part * 0.95 * margin, "allocation": allocation}
+    size = room.n_equivalence(metric, margin, power=power, **asked)
+    assert_allclose(room.power_equivalence(metric, margin, size.n_control_exact, **asked), power, rtol=1e-9)
+    assert room.power_equivalence(metric, margin, size.n_control_exact / 100, **asked) >= 0.0
+
+
+def test_mann_whitney_sizes_as_published_and_by_simulation():
+    # Noether 1987, section 3: N = (z_alpha + z_beta)^2 / (12 c (1 - c) (p - 1/2)^2)
+    z = stats.norm.ppf
+    size = room.n_mann_whitney(0.7, sides=1, power=0.9)
+    assert_allclose(2 * size.n_control_exact, (z(0.95) + z(0.9)) ** 2 / (12 * 0.25 * 0.04), rtol=1e-12)
+    rng = np.random.default_rng(5)
+    shift = 0.25  # of normal values: P(T > C) = Phi(shift / sqrt 2)
+    n_c, n_t = room.n_mann_whitney(stats.norm.cdf(shift / np.sqrt(2)), allocation=(1, 2)).n_per_arm
+    found = [
+        stats.mannwhitneyu(rng.normal(shift, 1, n_t), rng.normal(0, 1, n_c), use_continuity=False).pvalue < 0.05
+        for _ in range(400)
+    ]
+    assert abs(np.mean(found) - 0.8) < 4 * np.sqrt(0.8 * 0.2 / 400)
+
+
+def test_mann_whitney_knows_that_most_spend_nothing():
+    rng = np.random.default_rng(6)
+    p_c, p_t = 0.10, 0.14  # buyers, whose spend has one distribution: superiority = 1/2 + (p_t - p_c) / 2
+    n, _ = room.n_mann_whitney(0.5 + (p_t - p_c) / 2, tied_share=1 - (p_c + p_t) / 2).n_per_arm
+    found = []
+    for _ in range(400):
+        arms = [np.where(rng.random(n) < p, rng.exponential(size=n), 0.0) for p in (p_t, p_c)]
+        found.append(stats.mannwhitneyu(*arms, use_continuity=False).pvalue < 0.05)
+    assert abs(np.mean(found) - 0.8) < 4 * np.sqrt(0.8 * 0.2 / 400)
+    ignoring = room.n_mann_whitney(0.5 + (p_t - p_c) / 2).n_per_arm[0]
+    assert ignoring > 2.5 * n
+
+
+@given(st.floats(0.01, 0.4), st.floats(0.1, 0.97), st.sampled_from([1, 2]), allocations, st.floats(0, 0.9))
+@calm
+def test_rank_size_power_and_effect_invert_each_other(away, power, sides, allocation, tied):
+    asked = {"sides": sides, "allocation": allocation, "tied_share": tied}
+    n = room.n_mann_whitney(0.5 + away, power=power, **asked).n_control_exact
+    assert_allclose(room.power_mann_whitney(0.5 - away, n, both_tails=False, **asked), power, rtol=1e-9)
+    assert_allclose(room.mde_mann_whitney(n, power=power, **asked), 0.5 + away, rtol=1e-9)
+    assert room.mde_mann_whitney(0.01, power=0.97) is None
+
+
+def test_the_size_for_a_quantile_has_its_power():
+    rng = np.random.default_rng(9)
+    q = 0.9
+    at = stats.expon.ppf(q)
+    sds = [room.quantile_sd(rng.exponential(size=4_000), q) for _ in range(40)]
+    truth = np.sqrt(q * (1 - q)) / stats.expon.pdf(at)
+    assert abs(np.mean(sds) / truth - 1) < 4 * np.std(sds) / truth / np.sqrt(40) + 0.02
+    effect = 0.3
+    n, _ = room.n_means(effect, sd=truth, distribution="z").n_per_arm
+    draws = 300
+    excluded = [
+        not row.interval.low <= 0 <= row.interval.high
+        for row in (
+            quantile_difference(rng.exponential(size=n), effect + rng.exponential(size=n), q) for _ in range(draws)
+        )
+    ]
+    assert abs(np.mean(excluded) - 0.8) < 4 * np.sqrt(0.8 * 0.2 / draws) + 0.02  # ranks are whole numbers
 
 
 def test_ratio_power_by_simulation():
@@ -413,6 +502,14 @@ def test_bad_input_names_the_field(change, field, code):
     (lambda: room.n_non_inferiority(room.Shares(0.1, "pooled"), 0.02), "variance"),
     (lambda: room.power_non_inferiority(room.Shares(0.1), 0.02, 0), "n_control"),
     (lambda: room.smallest_margin(room.Shares(0.1), 100, power=0.01), "power"),
+    (lambda: room.n_equivalence(room.Means(1.0), 0.1, expected_abs=0.1), "expected_abs"),
+    (lambda: room.n_equivalence(room.Shares(0.1, "pooled"), 0.1), "variance"),
+    (lambda: room.power_equivalence(room.Means(1.0), 0.0, 10), "margin_abs"),
+    (lambda: room.n_mann_whitney(0.5), "superiority"),
+    (lambda: room.n_mann_whitney(1.2), "superiority"),
+    (lambda: room.power_mann_whitney(0.6, 10, tied_share=1.0), "tied_share"),
+    (lambda: room.quantile_sd([1.0, 2.0], 0.5), "values"),
+    (lambda: room.quantile_sd([1.0] * 100, 0.5), "values"),
     (lambda: room.ratio_sd(1.0, 0.0, np.eye(2)), "mean_denominator"),
     (lambda: room.ratio_sd(1.0, 1.0, np.eye(3)), "covariance"),
     (lambda: room.ratio_sd(1.0, 1.0, [[1.0, 2.0], [2.0, 1.0]]), "covariance"),
