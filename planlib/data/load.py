@@ -410,6 +410,8 @@ def _stage_value(value: object, line: int | None, entry: Entry, stage: Stage, fo
                 stage.add(each.source, entry.number, each.context, _JSON.encode(each.content))
     except InputError as error:
         raise InputError(*(dataclasses.replace(p, line=p.line or line) for p in error.problems)) from None
+    except UnicodeEncodeError:  # half of a character of two halves, which the reader of large files refuses too
+        raise InputError(Problem("data_json", file=entry.path, line=line, given="lone surrogate in a text")) from None
 
 
 def _read_large(path: Path, entry: Entry, stage: Stage, found: _Found) -> None:

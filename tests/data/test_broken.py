@@ -51,6 +51,8 @@ BROKEN: dict[str, tuple[object, str, str | None, int | None]] = {
     "cut.json": (json.dumps(order("9"), indent=1)[:400], "data_json_cut", None, None),
     "cut.jsonl": (LINES + '\n{"errcode": 0, "order": {"order_id"', "data_json_cut", None, 4),
     "comma.json": ('{"list": [\n{"ref_date": "2026-11-10",,}\n]}', "data_json", None, 2),
+    "half.json": (json.dumps(order("9")).replace("\\u9762", "\\ud83d"), "data_json", None, None),
+    "half.jsonl": (LINES + "\n" + json.dumps(order("9")).replace("\\u9762", "\\ud83d"), "data_json", None, 4),
     "deep.json": ("[" * 200_000, "data_json", None, None),
     "digits.json": ('{"list": [{"ref_date": "20261110", "visit_total": ' + "9" * 5000 + "}]}", "data_json", None, None),
     "infinite.json": ('{"list": [{"ref_date": "20261110", "visit_total": 1e999}]}', "data_number", None, None),
