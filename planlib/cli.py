@@ -145,10 +145,22 @@ def run(
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="notebooks at once; else one a core 并行数")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="run everything again 全部重新运行")] = False,
+    cadence: Annotated[
+        str | None,
+        typer.Option("--cadence", metavar="KIND", help="a review: weekly, monthly, quarterly, annual 复盘种类"),
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option("--keep", metavar="N", help="with --cadence: keep N runs 保留最近几次运行")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --cadence, for other programs 供程序读取")] = False,
     out: Out = "outputs",
 ) -> None:
     """Run the notebooks of a plan and make its decks. 运行方案并生成演示文稿。"""
     w = _words(locale)
+    if cadence is not None:
+        typed = {"scenario": scenario, "sets": tuple(sets or ()), "as_of": as_of, "seed": seed, "jobs": jobs}
+        _review(w, as_json, path=plan, cadence=cadence, keep=keep, fresh=fresh, out_root=Path(out), **typed)
+    _refuse_without_cadence({"--keep": keep, "--json": as_json or None})
     from planlib.excel import opener
     from planlib.workbook.job import run_plan
 
@@ -169,6 +181,57 @@ def run(
     if status == 0:
         _end(w, "run_next", plan=plan)
     raise typer.Exit(status)
+
+
+@app.command(epilog="Example 示例: planlib automate params/my_brand.yaml --cadence weekly --at 'Mon 08:00' --keep 60")
+def automate(
+    plan: PlanFile,
+    cadence: Annotated[
+        str, typer.Option("--cadence", metavar="KIND", help="weekly, monthly, quarterly, annual 复盘种类")
+    ] = "weekly",
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="'Mon 08:00'; else '2 08:00', day of month 何时运行")
+    ] = None,
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", help="keep N runs 保留最近几次运行")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="DIR", help="else PLAN.automate/ beside the plan 输出文件夹")
+    ] = None,
+    locale: Locale = None,
+) -> None:
+    """Write what a scheduler needs to hold a plan's reviews. 生成定时运行的配置文件。"""
+    w = _words(locale)
+    from planlib.rhythm import automate_plan
+
+    for path in automate_plan(plan, w, cadence=cadence, at=at, keep=keep, out=out):
+        _print(w.text("cli.automated", path=path.as_posix()))
+    _end(w, "automate_next")
+
+
+def _review(w: Words, as_json: bool, **asked: Any) -> None:
+    """Hold a review and end with its exit status."""
+    from planlib import rhythm
+    from planlib.excel import opener
+
+    tell = _tell if as_json else _print
+    try:
+        wanted = rhythm.Asked(**asked)
+        summary = rhythm.review(wanted, w, tell, load=opener(w, tell), stream=sys.stderr if as_json else None)
+    except InputError as error:
+        if not as_json:
+            raise
+        _tell(error.render(w.locale))
+        summary = rhythm.refused(error, w)
+    if as_json:
+        _print(rhythm.as_json(summary))
+    raise typer.Exit(summary["exit_code"])
+
+
+def _refuse_without_cadence(typed: dict[str, object]) -> None:
+    from planlib.core.errors import Problem
+
+    stray = [name for name, value in typed.items() if value is not None]
+    if stray:
+        raise InputError(*(Problem("needs_cadence", field=name, values={"option": name}) for name in stray))
 
 
 @app.command(epilog="Example 示例: planlib why w-users-year1 --p 0.8")

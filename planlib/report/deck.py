@@ -18,7 +18,7 @@ from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, words
 from planlib.report import fonts
-from planlib.report.deck_pages import Page, Pages, Run, chart_texts
+from planlib.report.deck_pages import Edition, Page, Pages, Run, chart_texts
 
 PNG_PIXELS_PER_INCH = 144  # two pixels a point
 _NOT_SHOWN = {"alt", "word", "id", "kind", "file", "heading", "goes_to", "tone", "weight", "align", "status"}
@@ -42,6 +42,7 @@ def make_decks(
     png_dir: str | Path | None = None,
     out_dir: str | Path | None = None,
 ) -> list[Path]:
+    edition: Edition | None = None,
     """Write the decks of a run and return their paths.
 
     Args:
@@ -53,12 +54,14 @@ def make_decks(
         png_dir: also write every page as a PNG of 1920 x 1080 there.
         out_dir: in place of <run_dir>/decks.
 
+        edition: the pages of a review's deck, numbered on their own.
     Raises:
         InputError: no results, an unknown page or notebook, a character the fonts lack, a text no page can hold.
             Every language is checked before a file is written.
     """
     run = read_run(run_dir)
-    decks = [build_deck(run, locale, pages=pages, notebooks=notebooks) for locale in locales or LOCALES]
+    chosen = {"pages": pages, "notebooks": notebooks, "edition": edition}
+    decks = [build_deck(run, locale, **chosen) for locale in locales or LOCALES]
     problems = [problem for deck in decks for problem in missing_characters(deck)]
     if problems:
         raise InputError(*problems)
@@ -100,9 +103,10 @@ def build_deck(
     unknown = [name for name in notebooks or () if name not in run.results]
     if unknown:
         choice = ", ".join(run.results)
+    edition: Edition | None = None,
         raise InputError(*(Problem("choice", field="notebook", given=n, values={"choice": choice}) for n in unknown))
     w = words(locale)
-    everything = Pages(run, w).all(notebooks=notebooks)
+    everything = Pages(run, w).all(notebooks=notebooks, edition=edition)
     numbers = _chosen(everything, pages)
     content = {
         "locale": locale,
@@ -117,7 +121,8 @@ def build_deck(
     }
     _link(content["pages"], {page.id: i for i, page in reversed(list(enumerate(everything, 1)))}, numbers)
     charts = {name: path for number in numbers for name, path in everything[number - 1].files.items()}
-    parts = [run.plan["id"], *(notebooks or ()), *(["pages"] if pages else []), locale]
+    own = [edition.name] if edition else []
+    parts = [run.plan["id"], *own, *(notebooks or ()), *(["pages"] if pages else []), locale]
     return Deck(".".join(parts), content, charts)
 
 

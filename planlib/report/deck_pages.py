@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,12 @@ SCHEDULE_TOP, SCHEDULE_HEIGHT = 102.0, 396.0
 COVER_CHART_HEIGHT = 288.0
 MOST_FINDINGS = 5
 
+CHANGES = "changes"  # who records what changed since the last review
+BOARD_HEIGHT = 382.0  # of a page of several tables, which has no reading
 _SPLIT_GAP = 24.0
 _NARROWEST_TABLE = 280.0
+_BOARD_HEADING, _BOARD_GAP = 17.0, 11.0
+_BOARD_PITCHES = {"most_pitch": 21.0, "least_pitch": 18.0}
 _LAST_CHAPTER = "assumptions"
 _SUMMARY_HEAVY = {"zh": 14.0, "en": 13.0}
 _TITLE_SIZES = {"zh": (23.0, 20.0, 17.0), "en": (20.0, 18.0, 16.0)}
@@ -81,6 +85,21 @@ class Page:
 
 
 class Pages:
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Which pages a deck shows.
+
+    Attributes:
+        name: part of the deck's file name.
+        pages: in order, as `notebook` or `notebook.page`; None for all in the order of the deck.
+        cover: whether cover, summary and method stand around them.
+    """
+
+    name: str
+    pages: tuple[str, ...] | None
+    cover: bool
+
+
     """Makes the pages of one deck in one language."""
 
     def __init__(self, run: Run, words: Words):
@@ -88,21 +107,27 @@ class Pages:
         self.words = words
         self.locale = words.locale
 
-    def all(self, *, notebooks: Sequence[str] | None = None) -> list[Page]:
+    def all(self, *, notebooks: Sequence[str] | None = None, edition: Edition | None = None) -> list[Page]:
         """Return the pages in the order of the deck.
 
         Args:
             notebooks: only the pages that these notebooks recorded; None for the whole deck.
         """
+            edition: the pages of this edition. What changed since the last review opens it, before the summary.
         chosen = [name for name in self.run.results if notebooks is None or name in notebooks]
         recorded = [(name, page) for name in chosen for page in self.run.results[name]["pages"]]
         targets = [entry for entry in recorded if entry[1]["layout"] == "targets"]
         last = [entry for entry in recorded if entry[1]["id"] == _LAST_CHAPTER]
         middle = [entry for entry in recorded if entry not in targets and entry not in last]
-        body = [page for entry in (*targets, *middle, *last) for page in self._recorded(*entry)]
-        if notebooks is not None:
-            return body
-        return [self._cover(), *self._summary(), *body, *self._method()]
+        ordered = [*targets, *middle, *last]
+        if edition is not None and edition.pages is not None:
+            ordered = [e for wanted in edition.pages for e in ordered if wanted in (e[0], f"{e[0]}.{e[1]['id']}")]
+        opening = [entry for entry in ordered if edition is not None and entry[0] == CHANGES]
+        body = [page for entry in ordered if entry not in opening for page in self._recorded(*entry)]
+        first = [page for entry in opening for page in self._recorded(*entry)]
+        if notebooks is not None or (edition is not None and not edition.cover):
+            return [*first, *body]
+        return [self._cover(), *first, *self._summary(), *body, *self._method()]
 
     def label(self, key: str, **values: object) -> str:
         """Return a word of the deck itself."""
@@ -149,6 +174,9 @@ class Pages:
         """Yield the blocks of each page that a recorded page becomes."""
         columns = self._columns(notebook, results, page) if page["table"] or page["layout"] == "targets" else None
 
+        if page["layout"] == "board":
+            yield self._board(notebook, results, page, page_id)
+            return
         def cut(width: float, height: float) -> list[dict[str, Any]]:
             return lay_out(columns, width=width, height=height, locale=self.locale, where=page_id)
 
@@ -175,6 +203,50 @@ class Pages:
 
     def _columns(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, list[Column]]:
         """Return the columns of the page's table in every language, so that all decks break at the same rows."""
+    def _board(
+        self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any], page_id: str
+    ) -> list[dict[str, Any]]:
+        """Return the blocks of several tables in two columns, each under its heading; rows beyond its room are left.
+
+        Rooms are shared by numbers of rows; a table without a row says so in a line.
+        """
+        width = (LIVE - _SPLIT_GAP) / 2
+        blocks: list[dict[str, Any]] = []
+        for side in ("left", "right"):
+            own = [entry for entry in page["tables"] if entry["side"] == side]
+            rows = [max(len(self.run.rows(notebook, entry["id"])), 1) for entry in own]
+            free = BOARD_HEIGHT - len(own) * (_BOARD_HEADING + _BOARD_GAP)
+            x, y = LEFT + (width + _SPLIT_GAP) * (side == "right"), BODY_TOP - 2
+            for entry, count in zip(own, rows, strict=True):
+                heading = {"kind": "heading", "x": x, "y": y, "width": width}
+                blocks.append(heading | {"text": self.say(results, entry["heading"])})
+                y += _BOARD_HEADING
+                share = free * (count + 1.4) / sum(row + 1.4 for row in rows)
+                if not self.run.rows(notebook, entry["id"]):
+                    line = {"kind": "note", "x": x, "y": y, "width": width, "text": self.say(results, entry["none"])}
+                    blocks.append(line)
+                    y += 16.0 + _BOARD_GAP
+                    continue
+                columns = self._columns(notebook, results, {**page, "table": entry})
+                found = self._first_rows(columns, count, width=width, height=share, where=page_id)
+                blocks.append(found | {"x": x, "y": y})
+                y += 20.0 + sum(found["heights"]) + _BOARD_GAP
+        return blocks
+
+    def _first_rows(
+        self, columns: Mapping[str, Sequence[Column]], count: int, *, width: float, height: float, where: str
+    ) -> dict[str, Any]:
+        """Return as many of the first rows as fit."""
+        for most in range(count, 1, -1):
+            cut = {loc: [replace(c, cells=c.cells[:most]) for c in own] for loc, own in columns.items()}
+            found = lay_out(cut, width=width, height=height, locale=self.locale, where=where, **_BOARD_PITCHES)
+            if len(found) == 1:
+                return found[0]
+        cut = {loc: [replace(c, cells=c.cells[:1]) for c in own] for loc, own in columns.items()}
+        return lay_out(cut, width=width, height=BOARD_HEIGHT, locale=self.locale, where=where, **_BOARD_PITCHES)[
+            0
+        ]
+
         table = page["table"] or {"id": "targets"}
         rows = self.run.rows(notebook, table["id"])
         if page["layout"] == "targets":

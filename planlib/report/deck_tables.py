@@ -168,6 +168,7 @@ def lay_out(
     locale: str,
     where: str,
     most_pitch: float = MAX_PITCH,
+    least_pitch: float = MIN_PITCH,
 ) -> list[dict[str, Any]]:
     """Give a table its widths and heights and cut it into pieces that fit, the same rows in every language.
 
@@ -176,7 +177,7 @@ def lay_out(
         width, height: of the zone in points.
         locale: the language wanted.
         where: the page, for the message when nothing fits.
-        most_pitch: height of a one-line row at most, in points.
+        most_pitch, least_pitch: height of a one-line row, in points.
 
     Returns:
         One block for each page, the head repeated: columns, row heights in points, cells, type size.
@@ -189,11 +190,11 @@ def lay_out(
         widths = {loc: _widths(own, width, size, loc) for loc, own in columns.items()}
         if any(found is None for found in widths.values()):
             continue
-        each = [_row_needs(own, widths[loc], size, loc) for loc, own in columns.items()]
+        each = [_row_needs(own, widths[loc], size, loc, least_pitch) for loc, own in columns.items()]
         needs = [max(row) for row in zip(*each, strict=True)]
         if max(needs, default=0.0) <= room:
             pieces = _pieces(needs, room)
-            pitch = min(most_pitch, *(_pitch(needs[first:last], room) for first, last in pieces))
+            pitch = min(most_pitch, *(_pitch(needs[first:last], room, least_pitch) for first, last in pieces))
             return [_piece(columns[locale], widths[locale], size, first, last, needs, pitch) for first, last in pieces]
     raise InputError(Problem("table_too_large", field=where, values={"page": where}))
 
@@ -415,7 +416,9 @@ def _head_width(head: str, locale: str) -> float:
     return Style(_HEAD_SIZE, "Medium", locale).width(head)
 
 
-def _row_needs(columns: Sequence[Column], widths: list[float], size: float, locale: str) -> list[float]:
+def _row_needs(
+    columns: Sequence[Column], widths: list[float], size: float, locale: str, least: float
+) -> list[float]:
     """Return the least height of each row in points."""
     insets = [sum(pair) for pair in _insets(columns)]
     needs = []
@@ -426,7 +429,7 @@ def _row_needs(columns: Sequence[Column], widths: list[float], size: float, loca
             if column.wraps and cell.kind == "text":
                 style = Style(size, cell.weight.capitalize(), locale)
                 lines = max(lines, line_count(cell.text, widths[x] - insets[x], style))
-        needs.append(max(MIN_PITCH, lines * size + (lines - 1) * _LEADING * size + _ROW_AIR))
+        needs.append(max(least, lines * size + (lines - 1) * _LEADING * size + _ROW_AIR))
     return needs
 
 
@@ -470,12 +473,12 @@ def _piece(
     }
 
 
-def _pitch(needs: list[float], room: float) -> float:
+def _pitch(needs: list[float], room: float, least: float) -> float:
     """Return the height of a one-line row that fills the body, within the allowed pitches."""
-    for pitch in range(int(MAX_PITCH), int(MIN_PITCH), -1):
+    for pitch in range(int(MAX_PITCH), int(least), -1):
         if sum(max(need, pitch) for need in needs) <= room:
             return float(pitch)
-    return MIN_PITCH
+    return least
 
 
 def _plain(cell: Cell) -> dict[str, Any]:

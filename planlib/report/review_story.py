@@ -32,6 +32,7 @@ PACE_UNITS = {
     "metric": "metric", "target": "@unit", "due": "@unit", "actual": "@unit", "ratio": "ratio", "projected": "@unit",
     "low": "@unit", "high": "@unit",
 }  # fmt: skip
+MONTH_UNITS = {"metric": "metric", "month": "number", "value": "@unit"}
 PART_UNITS = {"part": "words:review.part", "change": "CNY", "share": "relative_change"}
 GROUP_UNITS = {"dimension": "words:review.dimension", "group": "text", "change": "CNY"} | dict.fromkeys(
     ("users", "mix", "activity", "conversion", "frequency", "order_value"), "CNY"
@@ -147,6 +148,19 @@ def scorecard(book: Any, counts: Mapping[str, int], *, begun: bool) -> Text:
     measured = sum(counts.values()) > counts["not_measured"]
     kind = "scorecard" if measured else "scorecard_none"
     values = values if measured else {"n": "metrics"}
+def month_rows(history: Mapping[str, Sequence[tuple[float, float]]]) -> list[Row]:
+    """Return a row a metric and month that is over: what later reviews hold theirs against, to tell what was revised.
+
+    Args:
+        history: metric -> (month of the plan, level); months before the plan are 0 and below.
+    """
+    return [
+        {"metric": metric, "month": month, "value": value, "unit": catalogue()[metric].unit}
+        for metric, points in sorted(history.items())
+        for month, value in points
+    ]
+
+
     said = "scorecard_none" if not measured else "scorecard" if begun else "scorecard_before"
     _page(book, "review_scorecard", kind, chart="scorecard", reading=said, **values)
     return _said(book, f"review.title.{kind}", values)
@@ -376,14 +390,14 @@ def todo_rows(
         unit = catalogue()[action.metric].unit if action.metric else "number"
         rows.append(
             both("what", names[action.id]) | both("owner", owners[action.id])
-            | {"kind": "action", "due": action.due, "state": one.state, "days": one.days,
+            | {"id": action.id, "kind": "action", "due": action.due, "state": one.state, "days": one.days,
                "expected": told(action.expected),
                "observed": told(action.observed), "unit": "points" if unit == "ratio" else unit}
         )  # fmt: skip
     for one in standing:
         rows.append(
             both("what", names[one.duty]) | both("owner", owners[one.duty])
-            | {"kind": "duty", "due": one.due, "state": one.state, "days": one.days, "expected": np.nan,
+            | {"id": one.duty, "kind": "duty", "due": one.due, "state": one.state, "days": one.days, "expected": np.nan,
                "observed": np.nan, "unit": "number"}
         )  # fmt: skip
     order = ("overdue", "due_soon", "open", "done", "dropped")

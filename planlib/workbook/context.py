@@ -347,11 +347,12 @@ class Book:
         section: str,
         title: Text,
         subtitle: Text,
-        reading: Text,
+        reading: Text | None,
         source: Text,
         chart: str | None = None,
         table: Mapping[str, Any] | None = None,
     ) -> None:
+        tables: Sequence[Mapping[str, Any]] = (),
         """Record a page of the deck; docs/deck-pages.md says what each layout takes."""
         self._record["pages"].append(
             {
@@ -365,6 +366,7 @@ class Book:
                 "chart": chart,
                 "table": dict(table) if table else None,
             }
+                **({"tables": [dict(one) for one in tables]} if tables else {}),
         )
 
     def decision(self, decision_id: str, reasons: Sequence[str]) -> None:

@@ -43,6 +43,10 @@ class LockHeld(RunError):
     """Somebody else runs the same plan."""
 
 
+class LedgerBusy(RunError):
+    """Another program keeps the ledger to itself."""
+
+
 class DiskFull(RunError):
     """No space is left where a run is written."""
 
@@ -79,6 +83,12 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in _FULL
+
+
+def is_busy(error: BaseException) -> bool:
+    """Return whether an error says that another program keeps a database to itself."""
+    codes = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in codes
 
 
 def mentions_disk_full(text: str) -> bool:

@@ -103,7 +103,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
-            os.replace(path, path.with_name(f"{FILE}.broken"))
+            os.replace(path, _free_name(path))
             self._db = _open(path)
         return self
 
@@ -221,6 +221,17 @@ def recorded_runs(out_root: str | Path, *, limit: int) -> list[RunRow]:
             found += ledger.runs(limit=limit)
     found += [row for row in _of_shared(out)[0] if out / row.plan_id not in own]  # the others' rows were copied
     return sorted(found, key=lambda row: row.run_id, reverse=True)[:limit]
+
+
+def damaged(plan_dir: str | Path) -> list[Path]:
+    """Return the damaged ledgers of a plan that were put aside, oldest first."""
+    return sorted(Path(plan_dir).glob(f"{FILE}.broken*"))
+
+
+def _free_name(path: Path) -> Path:
+    """Return where a damaged ledger goes: no earlier one is written over."""
+    number = len(damaged(path.parent))
+    return path.with_name(f"{FILE}.broken" + (f"-{number + 1}" if number else ""))
 
 
 def latest_run(plan_dir: str | Path) -> Path | None:
