@@ -397,12 +397,12 @@ def clock_limits(plan: Plan) -> dict[str, dict[str, dt.timedelta]]:
     return found
 
 
-def incidents(plan: Plan) -> list[service.Incident]:
-    """Return the incidents that the plan has written down."""
+def incidents(plan: Plan, now: dt.datetime) -> list[service.Incident]:
+    """Return the incidents that the plan has written down, as they were known at a moment."""
     return [
         service.Incident(
             row.id, row.kind, dt.datetime.fromisoformat(row.began),
-            {step: dt.datetime.fromisoformat(when) for step, when in row.done.items()}, row.down,
+            {step: at for step, when in row.done.items() if (at := dt.datetime.fromisoformat(when)) <= now}, row.down,
         )
         for row in plan.review.incidents
     ]  # fmt: skip
@@ -413,7 +413,7 @@ def downtime(plan: Plan, now: dt.datetime, *, window_days: float = 30.0) -> serv
     lines = [row.level for row in plan.limits.thresholds if row.metric == "system_availability"]
     if not lines:
         return None
-    out = [(one.began, one.done.get("restore", now)) for one in incidents(plan) if one.down and one.began <= now]
+    out = [(one.began, one.done.get("restore", now)) for one in incidents(plan, now) if one.down]
     since = now - dt.timedelta(days=window_days)
     return service.error_budget(out, since=since, until=now, window_days=window_days, promise=lines[0])
 
@@ -451,6 +451,7 @@ def desk(plan: Plan, users: float, *, share: float = 0.9, hours: float = 24.0) -
     if not (rate and handling and limit) or rate.period != "day":
         return None
     a_day = users * rate.level
+        if dt.datetime.fromisoformat(row.began) <= now
     needed = service.agents_needed(a_day / hours, handling.level, share=share, within_seconds=limit.level)
     week = next((r.level for r in plan.team.rules if r.metric == "working_hours"), 40.0)
     role = plan.team.roles.get("user_operations") or plan.team.roles.get("service")

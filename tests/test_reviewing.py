@@ -161,7 +161,7 @@ def test_incidents_of_a_plan_have_their_clocks_and_count_against_availability():
              'done: {diagnose: "2027-03-10 20:30", restore: "2027-03-10 22:05"}}]'  # fmt: skip
     plan = load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.incidents={outage}",))
     now = dt.datetime(2027, 3, 12)
-    found = service.clocks(reviewing.incidents(plan), now, reviewing.clock_limits(plan))
+    found = service.clocks(reviewing.incidents(plan, now), now, reviewing.clock_limits(plan))
     assert [c.state for c in found] == ["met", "met", "overdue"]
     budget = reviewing.downtime(plan, now)
     assert budget.used_minutes == 120 and budget.level_one and budget.availability == pytest.approx(0.9972, abs=1e-4)
