@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from planlib.core import own
+from planlib.core.webaddress import is_fit
 
 SOURCE = r"^[A-Za-z][\w.-]{0,39}$"
 COLOUR = r"^#[0-9A-Fa-f]{6}$"
@@ -87,6 +88,19 @@ def _spark_address(text: str) -> str:
     return text
 
 
+def _variable(text: str) -> str:
+    """Refuse what is no name of a variable, unshown: somebody may have written the secret itself."""
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,79}", text):
+        raise PydanticCustomError("planlib.variable_name", "no name of a variable", {"given": "…"})
+    return text
+
+
+def _webhook_address(text: str) -> str:
+    if not is_fit(text):
+        raise PydanticCustomError("planlib.webhook_address", "not a safe address", {"given": "…"})
+    return text
+
+
 def contrast_with_white(colour: str) -> float:
     """Return the contrast ratio of a colour such as #1F6FEB with white, 1 to 21 (WCAG 2.2).
 
@@ -139,6 +153,8 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_visible)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
 SparkAddress = Annotated[str, AfterValidator(_spark_address)]
+Variable = Annotated[str, AfterValidator(_variable)]
+WebhookAddress = Annotated[str, AfterValidator(_webhook_address)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR), AfterValidator(_readable)]
 PageId = Annotated[str, StringConstraints(pattern=PAGE_ID)]
 Share = Annotated[float, AfterValidator(_share)]
@@ -1080,10 +1096,20 @@ class PageText(Base):
     reading: Text | None = None
 
 
+class Webhook(Base):
+    """The group robot of WeCom that is told how a run went; its key stands in the environment."""
+
+    key_env: Variable
+    address: WebhookAddress | None = None
+    form: Literal["markdown", "text"] = "markdown"
+    when: Literal["asked", "always"] = "asked"
+
+
 class Report(Base):
     locales: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     brand: Brand = Brand()
     pages: dict[PageId, PageText] = {}
+    webhook: Webhook | None = None
 
 
 class Scenario(Base):

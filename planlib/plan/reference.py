@@ -32,7 +32,7 @@ _NAMED = (
     (m.NonNegative, "non_negative"), (m.Month, "plan_month"), (m.Range, "range"), (m.Window, "window"),
     (m.MonthDay, "month_day"), (m.Moment, "moment"), (m.ThreePoints, "three_numbers"), (m.Impact, "three_numbers"),
     (m.Twelve, "twelve"), (m.Unit, "unit"), (m.Colour, "colour"), (m.OwnWindow, "own_window"), (m.PageId, "page"),
-    (m.SparkAddress, "text"), (float, "number"),
+    (m.SparkAddress, "text"), (m.Variable, "text"), (m.WebhookAddress, "text"), (float, "number"),
     (int, "whole"), (bool, "bool"), (str, "text"), (Any, "anything"),
 )  # fmt: skip
 
