@@ -23,10 +23,11 @@ from planlib.review import actions, alarms, compliance, pace, risks, scorecard, 
 if TYPE_CHECKING:
     from planlib.data.engine import Engine
     from planlib.plan import Plan
+    from planlib.plan.model import Risk
 
 FALSE_ALARMS_A_YEAR = 1.0  # over all series that are watched together
 DIMENSIONS = ("channel_id", "segment", "region_id", "store_id")
-NOT_CONTACTS = "no_contact"  # sales of buyers who are no contacts
+FIGURES = ("private_domain_users", "active_users", "gmv", "total_budget")  # what a risk can hurt
 _STEPS = {
     "incident_diagnosis_time": ("technical", "diagnose"),
     "incident_restore_time": ("technical", "restore"),
@@ -244,9 +245,8 @@ def month_pace(plan: Plan, metric: str, counts: Sequence[int], windows: Windows)
     before = every < days[0]
     swing = pace.Pattern((1.0,) * 7, 1.0, 1.0, 1.0, 0)
     if before.sum() >= 14:
-        swing = pace.pattern(
-            every[before], values[before], off=holidays(every[before]), promoted=promoted(plan, every[before])
-        )
+        sale = promoted(plan, every[before]).any(axis=1)
+        swing = pace.pattern(every[before], values[before], off=holidays(every[before]), promoted=sale)
     weight = pace.weights(days, swing, off=holidays(days), promotions=promotions(plan, swing, days))
     month = (begin.year - int(plan.start[:4])) * 12 + begin.month - int(plan.start[5:]) + 1
     goal = _month_target(plan, metric, month)
@@ -287,12 +287,13 @@ def promotions(plan: Plan, swing: pace.Pattern, days: np.ndarray) -> list[pace.P
 
 
 def promoted(plan: Plan, days: np.ndarray) -> np.ndarray:
-    """Return (D,) whether a promotion of the plan is on."""
-    mark = np.zeros(len(days), dtype=bool)
-    flat = pace.Pattern((1.0,) * 7, 1.0, 1.0, 1.0, 0)
-    for one in promotions(plan, flat, days):
-        mark |= (days >= one.first) & (days <= one.last)
-    return mark
+    """Return (D, K) whether each promotion of the plan is on; the same one of every year is one column."""
+    marks = np.zeros((len(days), len(plan.review.promotions)), dtype=bool)
+    for year in range(days[0].astype(object).year, days[-1].astype(object).year + 1):
+        for place, row in enumerate(plan.review.promotions):
+            first, last = (np.datetime64(f"{year}-{at}") for at in (row.first, row.last))
+            marks[:, place] |= (days >= first) & (days <= last)
+    return marks
 
 
 # ---- alarms
@@ -313,11 +314,17 @@ class Watched:
         return self.first + dt.timedelta(days=self.every_days * (place + 1) - 1)
 
 
-def daily_series(plan: Plan, found: Collected, acting: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def daily_series(
+    found: Collected, acting: Sequence[Mapping[str, Any]], followers: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, np.ndarray]:
     """Return series -> (days,) on a scale on which they vary alike; those without any count are left out.
 
+    Reads are taken as many as the followers of the first day would have made, so that an account that grows raises no
+    alarm by growing. A day that the platform's statistics lack is NaN, not a day without visitors.
+
     Args:
-        found: sums of the baseline; acting: rows of the text `acting_daily`.
+        found: sums of the baseline.
+        acting, followers: rows of the texts `acting_daily` and `followers_daily`.
     """
     windows = found.windows
     span = (windows.first, windows.as_of)
@@ -326,9 +333,27 @@ def daily_series(plan: Plan, found: Collected, acting: Sequence[Mapping[str, Any
         "acting_users": by_day(acting, "day", "people", *span),
         "orders": by_day(found.parts["sales_daily"], "day", "orders", *span),
         "visitors": by_day(found.parts["visits_daily"], "day", "visitors", *span),
-        "article_reads": by_day(found.parts["reads_daily"], "day", "reads", *span),
+        "article_reads": _alike(
+            by_day(found.parts["reads_daily"], "day", "reads", *span), by_day(followers, "day", "followers", *span)
+        ),
     }
-    return {name: alarms.steady(counts) for name, counts in counted.items() if any(counts)}
+    told = {name: alarms.steady(counts) for name, counts in counted.items() if any(counts)}
+    for name, text in (("visitors", "visits_daily"), ("article_reads", "reads_daily")):
+        if name in told:
+            days = {row["day"] for row in found.parts[text]}
+            every = [windows.first + dt.timedelta(days=k) for k in range(len(told[name]))]
+            told[name] = np.where([day in days for day in every], told[name], np.nan)
+    return told
+
+
+def _alike(counts: Sequence[float], people: Sequence[float]) -> list[float]:
+    """Return counts as the people of the first day would have made them; a day without people has those before it."""
+    known = np.array(people, dtype=float)
+    there = np.flatnonzero(known > 0)
+    if not len(there):
+        return list(counts)
+    last = np.maximum(np.searchsorted(there, np.arange(len(known)), "right") - 1, 0)
+    return (np.asarray(counts, dtype=float) * known[there[0]] / known[there[last]]).tolist()
 
 
 def watch_days(
@@ -339,7 +364,13 @@ def watch_days(
     design = alarms.calendar_design(days, off=holidays(days), promoted=promoted(plan, days))
     length = max(len(series), 1) * 365.0 / false_a_year
     return [
-        Watched(name, "", 1, windows.first, alarms.watch(values, design, run_length=length))
+        Watched(
+            name,
+            "",
+            1,
+            windows.first,
+            alarms.watch(np.nan_to_num(values), design, run_length=length, missing=np.isnan(values)),
+        )
         for name, values in series.items()
     ]
 
@@ -381,6 +412,21 @@ def communities(found: Collected, *, least: int = 10) -> list[Community]:
     return sorted(rows, key=lambda row: (-order.index(row.chain.phase), -row.members, row.owner))
 
 
+def speaking_before_exits(found: Collected, *, most: int = 12) -> alarms.LeadLag | None:
+    """Return by how many weeks the share that speaks runs ahead of the share that leaves, over all groups together.
+
+    None with fewer weeks than the lags need, or without groups.
+    """
+    weeks = community_weeks(found.parts["groups_by_owner"], found.windows, most=104)
+    length = min((len(x["speaking"]) for x in weeks.values()), default=0)
+    if length < most + 8:
+        return None
+    size = np.array([x["members"] for x in weeks.values()], dtype=float)
+    shares = [np.array([x[name][-length:] for x in weeks.values()]) for name in ("speaking", "leaving")]
+    first, second = (size @ share / size.sum() for share in shares)
+    return alarms.lead_lag(first.tolist(), second.tolist(), most=most)
+
+
 # ---- service
 
 
@@ -405,6 +451,7 @@ def incidents(plan: Plan, now: dt.datetime) -> list[service.Incident]:
             {step: at for step, when in row.done.items() if (at := dt.datetime.fromisoformat(when)) <= now}, row.down,
         )
         for row in plan.review.incidents
+        if dt.datetime.fromisoformat(row.began) <= now
     ]  # fmt: skip
 
 
@@ -416,6 +463,13 @@ def downtime(plan: Plan, now: dt.datetime, *, window_days: float = 30.0) -> serv
     out = [(one.began, one.done.get("restore", now)) for one in incidents(plan, now) if one.down]
     since = now - dt.timedelta(days=window_days)
     return service.error_budget(out, since=since, until=now, window_days=window_days, promise=lines[0])
+
+
+def hours_to_restore(found: Sequence[service.Clock], now: dt.datetime, limit: dt.timedelta) -> float | None:
+    """Return the median hours from a technical incident to its core being restored; None while fewer are restored."""
+    seen = service.time_to(found, "restore", now, limit)
+    half = np.flatnonzero(seen.share <= 0.5) if seen else np.array([])
+    return float(seen.days[half[0]]) if len(half) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,7 +505,6 @@ def desk(plan: Plan, users: float, *, share: float = 0.9, hours: float = 24.0) -
     if not (rate and handling and limit) or rate.period != "day":
         return None
     a_day = users * rate.level
-        if dt.datetime.fromisoformat(row.began) <= now
     needed = service.agents_needed(a_day / hours, handling.level, share=share, within_seconds=limit.level)
     week = next((r.level for r in plan.team.rules if r.metric == "working_hours"), 40.0)
     role = plan.team.roles.get("user_operations") or plan.team.roles.get("service")
@@ -478,38 +531,72 @@ class Hit:
     share: tuple[float, float, float]
 
 
-def risk_register(
-    plan: Plan, levels: Mapping[str, float], rng: np.random.Generator
-) -> tuple[risks.Register, dict[str, Hit]]:
-    """Return the register, losses as shares of what the plan expects, and what each risk hurts most.
+@dataclass(frozen=True, slots=True)
+class Risks:
+    """The plan's risks. Shares of different figures are never added up: sums stand figure by figure.
 
-    What a risk costs follows from the plan's own funnel, run with the figure that the risk changes.
+    Attributes:
+        shares: the register by what each risk hurts most, as a share of what the plan expects of that figure; its sums
+            mean nothing.
+        by_figure: figure -> the register in its own unit: users and active users at the plan's end, CNY of GMV over the
+            whole plan, CNY of budget. Figures that no risk moves are left out.
+        hits: risk -> what it hurts most.
+    """
+
+    shares: risks.Register
+    by_figure: Mapping[str, risks.Register]
+    hits: Mapping[str, Hit]
+
+
+def risk_register(plan: Plan, levels: Mapping[str, float], rng: np.random.Generator) -> Risks:
+    """Return what the risks cost, which follows from the plan's own funnel, run with the figure that a risk changes.
 
     Args:
         levels: indicator -> its level now.
     """
-    rows, hits = [], {}
-    for row in plan.risks:
-        hit = hits[row.id] = _hit(plan, row.hits, row.effect)
-        after, trigger = row.mitigated, row.trigger
-        smaller = _hit(plan, row.hits, after.effect).share if after and after.effect else None
-        rows.append(
-            risks.Risk(
-                row.id, row.probability, hit.share, row.owner, trigger and trigger.metric, trigger and trigger.above,
-                trigger and trigger.below, after and after.probability, smaller,
-            )
+    before = {row.id: _hits(plan, row.hits, row.effect) for row in plan.risks}
+    after = {
+        row.id: _hits(plan, row.hits, row.mitigated.effect)
+        for row in plan.risks
+        if row.mitigated and row.mitigated.effect
+    }
+    hits = {name: max(found.values(), key=lambda hit: hit.share[1]) for name, found in before.items()}
+
+    def row_of(risk: Risk, loss: Any, left: Any) -> risks.Risk:
+        trigger, then = risk.trigger, risk.mitigated
+        return risks.Risk(
+            risk.id, risk.probability, loss, risk.owner, trigger and trigger.metric, trigger and trigger.above,
+            trigger and trigger.below, then and then.probability, left,
         )  # fmt: skip
-    return risks.register(rows, scale=1.0, levels=levels, rng=rng), hits
+
+    rows = [
+        row_of(r, hits[r.id].share, after[r.id][hits[r.id].metric].share if r.id in after else None) for r in plan.risks
+    ]
+    shares = risks.register(rows, scale=1.0, levels=levels, rng=rng)
+    by_figure = {}
+    for figure in FIGURES:
+        if not any(found.get(figure, _UNHARMED).lost[2] > 0 for found in before.values()):
+            continue
+        rows = [
+            row_of(
+                r, before[r.id].get(figure, _UNHARMED).lost,
+                after[r.id].get(figure, _UNHARMED).lost if r.id in after else None,
+            )
+            for r in plan.risks
+        ]  # fmt: skip
+        by_figure[figure] = risks.register(rows, scale=1.0, rng=rng)
+    return Risks(shares, by_figure, hits)
 
 
-def _hit(plan: Plan, hits: str, effect: tuple[float, float]) -> Hit:
+def _hits(plan: Plan, hits: str, effect: tuple[float, float]) -> dict[str, Hit]:
+    """Return figure -> what a risk does to it."""
     parts = hits.split(".")
     place = f"{hits}.intake" if parts[0] == "channels" and len(parts) == 2 else hits
     changes = np.array([0.0, effect[0], sum(effect) / 2, effect[1]])
     if parts[0] == "channels" and parts[-1] == "cac":  # dearer users cost money, and are as many
         joined = inputs.intake_matrix(plan)[:, [channel.id for channel in plan.channels].index(parts[1])].sum()
         budget = inputs.per_month(plan.budget.total, "year") * plan.months
-        return _lost("total_budget", np.array([0.0, *(-changes[1:] * joined)]) + budget)
+        return {"total_budget": _lost("total_budget", np.array([0.0, *(-changes[1:] * joined)]) + budget)}
     low, high = uncertain.limits(plan).get(place, (0.0, np.inf))
     values = {place: np.clip(uncertain.central(plan)[place] + changes, low, high)}
     found = run(Drivers(**uncertain.arguments(plan, values))).metrics
@@ -518,8 +605,10 @@ def _hit(plan: Plan, hits: str, effect: tuple[float, float]) -> Hit:
         "active_users": found["active_users"][:, -1],
         "gmv": found["gmv"].sum(axis=1),
     }
-    every = [_lost(name, np.broadcast_to(level, 4)) for name, level in levels.items()]
-    return max(every, key=lambda hit: hit.share[1])
+    return {name: _lost(name, np.broadcast_to(level, 4)) for name, level in levels.items()}
+
+
+_UNHARMED = Hit("", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
 
 
 def _lost(metric: str, levels: np.ndarray) -> Hit:

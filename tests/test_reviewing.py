@@ -76,7 +76,7 @@ def test_healthy_groups_cry_no_more_than_declared(asked):
 def test_shrinking_intake_is_found_and_steady_orders_are_not(asked):
     found, acting, _, _ = asked
     watched = {w.series: w for w in reviewing.watch_days(
-        UNDER_WAY, reviewing.daily_series(UNDER_WAY, found, acting), found.windows)}  # fmt: skip
+        UNDER_WAY, reviewing.daily_series(found, acting), found.windows)}  # fmt: skip
     assert watched["new_users"].watch.alarms[-1].direction == alarms.FALLS
     assert watched["new_users"].watch.open is not None
     assert watched["orders"].watch.alarms == ()
@@ -181,9 +181,26 @@ def test_each_risk_has_an_indicator_of_the_catalogue_a_threshold_and_an_answer(p
         assert risk.trigger.metric in catalogue()
         assert risk.trigger.above is not None or risk.trigger.below is not None
         assert risk.response and risk.mitigated and risk.owner
-    found, hits = reviewing.risk_register(plan, {}, np.random.default_rng(1))
-    assert all(entry.expected > 0 and entry.expected_after < entry.expected for entry in found.entries)
-    assert found.expected_after < found.expected and set(hits) == {risk.id for risk in plan.risks}
+    found = reviewing.risk_register(plan, {}, np.random.default_rng(1))
+    assert all(entry.expected > 0 and entry.expected_after < entry.expected for entry in found.shares.entries)
+    assert set(found.hits) == {risk.id for risk in plan.risks}
+
+
+def test_risks_are_added_up_figure_by_figure():
+    """Shares of users and of GMV do not add up: each figure has a sum of its own, in its own unit."""
+    found = reviewing.risk_register(P, {}, np.random.default_rng(1))
+    assert set(found.by_figure) == {"private_domain_users", "active_users", "gmv", "total_budget"}
+    downturn = next(risk for risk in P.risks if risk.id == "market_downturn")
+    by_risk = {entry.risk: entry.expected for entry in found.by_figure["gmv"].entries}
+    assert by_risk["market_downturn"] == pytest.approx(
+        downturn.probability * reviewing.forecast_months(P)["gmv"].sum() / 6, rel=1e-6
+    )
+    for register in found.by_figure.values():
+        assert register.expected == pytest.approx(sum(entry.expected for entry in register.entries))
+        assert register.expected_after < register.expected
+    assert set(reviewing.risk_register(W, {}, np.random.default_rng(1)).by_figure) == {
+        "private_domain_users", "active_users", "gmv",
+    }  # fmt: skip
 
 
 def test_the_risk_chapters_of_both_documents_are_there():
@@ -192,14 +209,14 @@ def test_the_risk_chapters_of_both_documents_are_there():
 
 
 def test_a_level_triggers_its_risk():
-    found, _ = reviewing.risk_register(W, {"message_open_rate": 0.04}, np.random.default_rng(1))
-    assert {entry.risk: entry.state for entry in found.entries}["trust_decay"] == "triggered"
+    found = reviewing.risk_register(W, {"message_open_rate": 0.04}, np.random.default_rng(1))
+    assert {entry.risk: entry.state for entry in found.shares.entries}["trust_decay"] == "triggered"
 
 
 def test_conversion_down_by_a_quarter_takes_12_to_9_per_cent_and_gmv_by_a_quarter():
     """The market stress of P5.1a on the plan's own funnel."""
-    hit = reviewing._hit(W, "users.conversion", (-0.03, -0.03))
-    assert hit.metric == "gmv" and hit.share[1] == pytest.approx(0.25)
+    hit = reviewing._hits(W, "users.conversion", (-0.03, -0.03))["gmv"]
+    assert hit.share[1] == pytest.approx(0.25)
 
 
 def test_duties_of_w_by_date():
@@ -244,7 +261,7 @@ def first_alarms(found, acting, weeks):
                 if one.watch.alarms:
                     seen.setdefault((row.owner, one.series), week)
         until = [row for row in acting if row["day"] <= week]
-        watched = reviewing.watch_days(UNDER_WAY, reviewing.daily_series(UNDER_WAY, now, until), now.windows)
+        watched = reviewing.watch_days(UNDER_WAY, reviewing.daily_series(now, until), now.windows)
         orders = max(orders, sum(len(one.watch.alarms) for one in watched if one.series == "orders"))
     return seen, orders
 

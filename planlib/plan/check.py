@@ -97,7 +97,8 @@ def _metric_problems(tree: Node) -> Iterator[Problem]:
             near = difflib.get_close_matches(node.value[:80], known, n=1, cutoff=0.0)
             yield _problem("unknown_metric", path, node, nearest=near[0])
         metric = node.step("metric")
-        if metric is not None and isinstance(metric.value, str) and metric.value in known:
+        changes = path[:2] == ("review", "actions")  # effects, which are differences of levels
+        if not changes and metric is not None and isinstance(metric.value, str) and metric.value in known:
             yield from _level_problems(path, node, known[metric.value])
 
 

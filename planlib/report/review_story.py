@@ -34,13 +34,13 @@ PACE_UNITS = {
 }  # fmt: skip
 MONTH_UNITS = {"metric": "metric", "month": "number", "value": "@unit"}
 PART_UNITS = {"part": "words:review.part", "change": "CNY", "share": "relative_change"}
-GROUP_UNITS = {"dimension": "words:review.dimension", "group": "text", "change": "CNY"} | dict.fromkeys(
-    ("users", "mix", "activity", "conversion", "frequency", "order_value"), "CNY"
-)
 ALERT_UNITS = {
     "series": "words:review.series", "owner_code": "text", "direction": "words:review.direction", "began": "text",
     "raised": "text", "size": "number", "state": "words:review.alert_state", "next": "words:review.next_sign",
 }  # fmt: skip
+TOTAL_UNITS = {"hits": "words:review.hits"} | dict.fromkeys(
+    ("expected", "expected_after", "tail", "tail_after"), "@unit"
+)
 RISK_UNITS = {
     "number": "text", "risk": "bilingual", "response": "bilingual", "owner": "bilingual", "hits": "words:review.hits",
     "before": "ratio", "after": "ratio", "removed_tail": "ratio", "state": "words:review.risk_state",
@@ -49,11 +49,6 @@ TODO_UNITS = {
     "what": "bilingual", "kind": "words:review.todo_kind", "owner": "bilingual", "due": "text",
     "state": "words:review.todo_state", "days": "number", "expected": "@unit", "observed": "@unit",
 }  # fmt: skip
-CLOCK_UNITS = {
-    "incident": "bilingual", "step": "words:review.step", "due": "text", "done": "text",
-    "state": "words:review.clock_state",
-}  # fmt: skip
-PROMISE_UNITS = {"kind": "words:review.kind", "step": "words:review.step", "limit": "hours"}
 
 
 def heads(units: Mapping[str, str]) -> dict[str, str]:
@@ -148,6 +143,11 @@ def scorecard(book: Any, counts: Mapping[str, int], *, begun: bool) -> Text:
     measured = sum(counts.values()) > counts["not_measured"]
     kind = "scorecard" if measured else "scorecard_none"
     values = values if measured else {"n": "metrics"}
+    said = "scorecard_none" if not measured else "scorecard" if begun else "scorecard_before"
+    _page(book, "review_scorecard", kind, chart="scorecard", reading=said, **values)
+    return _said(book, f"review.title.{kind}", values)
+
+
 def month_rows(history: Mapping[str, Sequence[tuple[float, float]]]) -> list[Row]:
     """Return a row a metric and month that is over: what later reviews hold theirs against, to tell what was revised.
 
@@ -159,11 +159,6 @@ def month_rows(history: Mapping[str, Sequence[tuple[float, float]]]) -> list[Row
         for metric, points in sorted(history.items())
         for month, value in points
     ]
-
-
-    said = "scorecard_none" if not measured else "scorecard" if begun else "scorecard_before"
-    _page(book, "review_scorecard", kind, chart="scorecard", reading=said, **values)
-    return _said(book, f"review.title.{kind}", values)
 
 
 # ---- pace
@@ -200,24 +195,6 @@ def part_rows(parts: Mapping[str, int], before_fen: int) -> list[Row]:
         {"part": name, "change": fen / 100, "share": fen / before_fen if before_fen else np.nan}
         for name, fen in parts.items()
     ]
-
-
-def group_rows(found: Mapping[str, Any], *, most: int = 5, least: int = 10, users: Mapping[str, Any]) -> list[Row]:
-    """Return rows by dimension: the groups whose GMV moved most; small groups and the rest together.
-
-    Args:
-        found: dimension -> bridge by group.
-        users: dimension -> group -> counts now, for leaving out groups of fewer than `least` people.
-    """
-    rows = []
-    for dimension, one in found.items():
-        big = [g for g in one.groups if g in users[dimension] and users[dimension][g].users >= least]
-        shown = sorted(big, key=lambda g: -abs(sum(one.groups[g].values())))[:most]
-        rest = [g for g in one.groups if g not in shown]
-        for group, members in [*((g, [g]) for g in shown), *([("…", rest)] if rest else [])]:
-            parts = {f: sum(one.groups[g][f] for g in members) / 100 for f in one.parts}
-            rows.append({"dimension": dimension, "group": group or "—", "change": sum(parts.values())} | parts)
-    return rows
 
 
 def bridge(book: Any, before: float, after: float, parts: Sequence[Row], *, against: str) -> Text:
@@ -308,21 +285,6 @@ def promise_rows(limits: Mapping[str, Mapping[str, dt.timedelta]]) -> list[Row]:
     ]
 
 
-def clock_rows(found: Sequence[Any], names: Mapping[str, Mapping[str, str]]) -> list[Row]:
-    """Return a row a deadline of an incident, overdue first."""
-    order = ("overdue", "late", "running", "met")
-    return [
-        both("incident", names[one.incident])
-        | {
-            "step": one.step,
-            "due": f"{one.due:%Y-%m-%d %H:%M}",
-            "done": f"{one.done:%Y-%m-%d %H:%M}" if one.done else "—",
-            "state": one.state,
-        }
-        for one in sorted(found, key=lambda one: (order.index(one.state), one.due))
-    ]
-
-
 # ---- risks
 
 
@@ -350,26 +312,52 @@ def risk_rows(plan_risks: Sequence[Any], found: Any, hits: Mapping[str, Any], ow
     return rows
 
 
-def risks(book: Any, rows: Sequence[Row], found: Any) -> Text:
-    """Record the register; return the heading."""
+def total_rows(by_figure: Mapping[str, Any]) -> list[Row]:
+    """Return a row a figure: what all risks are expected to take of it, and the worst one in twenty."""
+    units = {"private_domain_users": "users", "active_users": "users"}
+    return [
+        {
+            "hits": figure, "expected": one.expected, "expected_after": one.expected_after,
+            "tail": one.quantiles[0.95], "tail_after": one.quantiles_after[0.95], "unit": units.get(figure, "CNY"),
+        }
+        for figure, one in by_figure.items()
+    ]  # fmt: skip
+
+
+def risks(book: Any, rows: Sequence[Row], totals: Sequence[Row], *, draws: int) -> Text:
+    """Record the register; return the heading. Sums stand figure by figure: shares of different ones do not add up.
+
+    Args:
+        rows: of `risk_rows`.
+        totals: of `total_rows`.
+        draws: of the simulation.
+    """
     book.metric("risks", len(rows), "count", method="count")
     book.metric("triggered", sum(row["state"] == "triggered" for row in rows), "count", method="trigger")
     if not rows:
         return book.text("review.title.risks_none")
-    book.metric("exposure", found.expected, "ratio", method="closed_form")
-    book.metric("exposure_after", found.expected_after, "ratio", method="closed_form")
-    book.metric("tail", found.quantiles[0.95], "ratio", method="simulation", n=found.draws)
-    book.metric("tail_after", found.quantiles_after[0.95], "ratio", method="simulation", n=found.draws)
-    values = {"n": "risks", "before": "exposure", "after": "exposure_after"}
-    columns = ("number", "risk", "response", "owner", "before", "after")
+    for row in totals:
+        name, unit = row["hits"], row["unit"]
+        book.metric(f"loss_{name}", row["expected"], unit, method="closed_form")
+        book.metric(f"loss_{name}_after", row["expected_after"], unit, method="closed_form")
+        book.metric(f"tail_{name}", row["tail"], unit, method="simulation", n=draws)
+        book.metric(f"tail_{name}_after", row["tail_after"], unit, method="simulation", n=draws)
+    order = ("private_domain_users", "gmv", "active_users", "total_budget")
+    told_of = sorted(totals, key=lambda row: order.index(row["hits"]))[:2]
+    values: dict[str, Any] = {"n": "risks", "triggered": "triggered"}
+    for place, row in zip(("first", "second"), told_of, strict=False):
+        values |= {
+            place: f"loss_{row['hits']}", f"{place}_after": f"loss_{row['hits']}_after",
+            f"{place}_name": {"words": f"review.hits.{row['hits']}"},
+        }  # fmt: skip
+    kind = ("risks_unmoved", "risks_one", "risks")[len(told_of)]
+    columns = ("number", "risk", "response", "owner", "hits", "before", "after")
     wide = {"risk": 1.2, "response": 1.4, "owner": 0.8}
-    values |= {"triggered": "triggered"}
     hot = any(row["state"] == "triggered" for row in rows)
-    told_of = "risks" if hot else "risks_quiet"
-    _page(book, "review_risks", "risks", reading=told_of, chart="risks", table=("risks_page", columns),
-          strong="before", weights=wide,
-          **values)  # fmt: skip
-    return _said(book, "review.title.risks", values)
+    reading = "risks" if hot else "risks_quiet"
+    _page(book, "review_risks", kind, reading=reading, subtitle="risks", chart="risks", table=("risks_page", columns),
+          strong="before", weights=wide, **values)  # fmt: skip
+    return _said(book, f"review.title.{kind}", values)
 
 
 # ---- what to do
@@ -415,9 +403,13 @@ def todo(book: Any, rows: Sequence[Row]) -> Text:
     values = {"open": "todo_open", "overdue": "todo_overdue", "actions": "actions"}
     columns = ("what", "kind", "owner", "due", "state", "days", "expected", "observed")
     kind = "todo" if any(row["kind"] == "action" for row in rows) else "todo_duties"
-    values = values if kind == "todo" else {"open": "todo_open", "overdue": "todo_overdue"}
-    _page(book, "review_actions", kind, table=("todo_page", columns), strong="due", weights={"what": 2.2}, **values)
-    return _said(book, f"review.title.{kind}", values)
+    late = any(row["state"] == "overdue" for row in rows)
+    title = kind if late else f"{kind}_in_time"
+    _page(
+        book, "review_actions", title, subtitle=kind, reading=kind, table=("todo_page", columns), strong="due",
+        weights={"what": 2.2}, **values,
+    )  # fmt: skip
+    return _said(book, f"review.title.{title}", values)
 
 
 def finding(book: Any, counts: Mapping[str, int], rows: Sequence[Row]) -> None:
@@ -444,7 +436,8 @@ def _said(book: Any, key: str, values: Mapping[str, Any]) -> Text:
 
 def _page(
     book: Any, page_id: str, kind: str, *, chart: str | None = None, table: tuple[str, Sequence[str]] | None = None,
-    strong: str = "", weights: Mapping[str, float] | None = None, reading: str = "", **values: Any,
+    strong: str = "", weights: Mapping[str, float] | None = None, reading: str = "", subtitle: str = "",
+    **values: Any,
 ) -> None:  # fmt: skip
     wide = weights or {}
     shown = table and {
@@ -457,7 +450,7 @@ def _page(
     book.page(
         page_id, layout="chart" if chart else "table", section=_SECTION, chart=chart, table=shown,
         title=_said(book, f"review.title.{kind}", values),
-        subtitle=book.text(f"review.subtitle.{kind}"),
+        subtitle=book.text(f"review.subtitle.{subtitle or kind}"),
         reading=_said(book, f"review.reading.{reading or kind}", values),
         source=book.text(f"review.source_{source}"),
     )  # fmt: skip

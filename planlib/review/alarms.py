@@ -118,12 +118,15 @@ def calendar_design(days: object, *, off: object = None, promoted: object = None
 
     Args:
         days: (T,) dates.
-        off, promoted: (T,) marks.
+        off: (T,) marks of holidays.
+        promoted: (T,) or (T, K) marks of promotions, a column each where they do not sell alike.
     """
     when = np.asarray(days, dtype="M8[D]")
     weekday = (when.astype(int) + 3) % 7
     columns = [np.ones(len(when)), *(weekday == k for k in range(1, 7))]
-    columns += [np.asarray(mark, dtype=float) for mark in (off, promoted) if mark is not None and np.any(mark)]
+    for mark in (off, promoted):
+        marks = np.zeros((len(when), 0)) if mark is None else np.asarray(mark, dtype=float).reshape(len(when), -1)
+        columns += [column for column in marks.T if column.any()]
     return np.column_stack(columns).astype(float)
 
 
@@ -162,7 +165,7 @@ def steady_share(parts: object, wholes: object) -> np.ndarray:
 
 def watch(
     values: object, design: object = None, *, kind: str = "cusum", side: int = 0, tuned_to: float = 1.0,
-    run_length: float = RUN_LENGTH, learn: int | None = None, quiet: int = QUIET,
+    run_length: float = RUN_LENGTH, learn: int | None = None, quiet: int = QUIET, missing: object = None,
 ) -> Watch:  # fmt: skip
     """Watch a series and raise alarms.
 
@@ -178,6 +181,7 @@ def watch(
         run_length: mean number of points between false alarms, both sides together.
         learn: points that are only learned from; None for twice the pattern's columns, at least 14.
         quiet: points without a signal that close an alarm.
+        missing: (T,) marks of points that nobody knows, whatever stands there; they are neither learned nor scored.
 
     Raises:
         InputError: shapes disagree, a value is not finite, or a number is out of range.
@@ -193,14 +197,32 @@ def watch(
     wanted = guard.number("run_length", run_length, above=1.0)
     start = max(2 * x.shape[1], 14) if learn is None else guard.whole("learn", learn, low=x.shape[1] + 2, high=10**6)
     pause = guard.whole("quiet", quiet, low=1, high=10**6)
+    gone = np.zeros(len(y), dtype=bool) if missing is None else np.asarray(missing, dtype=bool)
+    if gone.shape != y.shape:
+        guard.add("shape", "missing", f"shape {gone.shape}", expected=f"({len(y)},)")
     guard.done()
     chart = _Cusum(tuned / 2, wanted, start) if kind == "cusum" else _Ewma(wanted, start)
     empty = np.full(len(y), np.nan)
-    if len(y) <= start:
+    there = np.flatnonzero(~gone)
+    if len(there) <= start:
         return Watch(empty, empty.copy(), chart.limit, (), wanted, 0, "too_short")
-    if np.ptp(y[:start]) == 0 and np.ptp(y) == 0:
+    if np.ptp(y[there]) == 0:
         return Watch(empty, empty.copy(), chart.limit, (), wanted, 0, "constant")
-    return _run(y, x, chart, side, start, pause, wanted)
+    found = _run(y[there], x[there], chart, side, start, pause, wanted)
+    return found if len(there) == len(y) else _put_back(found, there, len(y))
+
+
+def _put_back(found: Watch, there: np.ndarray, points: int) -> Watch:
+    """Return a watch of the known points as one of all of them."""
+
+    def at(place: int | None) -> int | None:
+        return None if place is None else int(there[place])
+
+    score, statistic = (np.full(points, np.nan) for _ in range(2))
+    score[there], statistic[there] = found.score, found.statistic
+    moved = [replace(a, began=at(a.began), raised=at(a.raised), last=at(a.last), closed=at(a.closed))
+             for a in found.alarms]  # fmt: skip
+    return replace(found, score=score, statistic=statistic, alarms=tuple(moved))
 
 
 def _run(

@@ -1,4 +1,4 @@
-"""Charts of the review: the scorecard with its sparklines, the bridge of GMV, and risks before and after."""
+"""Charts of the review: scorecard with sparklines, bridge of GMV, risks, productivity, effects of actions."""
 
 from __future__ import annotations
 
@@ -59,6 +59,26 @@ class RiskMark:
     number: int | str
     before: tuple[int, int]
     after: tuple[int, int] | None
+
+
+@dataclass(frozen=True, eq=False)
+class IndexLine:
+    """Productivity of one function: its name, and index, low and high end by month, the first month 1."""
+
+    name: str
+    level: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An action: its name in both languages, and what it brought over what was expected, with its interval if known."""
+
+    name: Mapping[str, str]
+    share: float
+    low: float | None = None
+    high: float | None = None
 
 
 @b.styled
@@ -231,3 +251,56 @@ def _number(ax: Axes, at: tuple[float, float], number: object, fill: str, edge: 
     ax.add_patch(Circle(at, radius, facecolor=fill, edgecolor=edge, linewidth=1.3, zorder=5))
     if number is not None:
         b.write(ax, *at, str(number), size=9.5, weight="Bold", colour=text, ha="center", zorder=7)
+
+
+@b.styled
+def productivity(lines: Sequence[IndexLine], start: str, words: Words) -> Figure:
+    """Draw the index of each function by month, its interval at the end."""
+    fig = b.canvas(width=420)
+    months = len(lines[0].level)
+    ax = b.panel(fig, 34, 30, 420 - 34 - 96, 258)
+    b.month_axis(ax, start, months, words)
+    b.value_axis(ax, max(max(line.high) for line in lines) * 1.02, "number", words,
+                 head=words.text("oversight.charts.efficiency"))  # fmt: skip
+    b.segment(ax, (0.5, months + 0.5), (1.0, 1.0), colour=b.INK3, width=0.8, dashes=(3, 2))
+    labels = []
+    for k, (line, colour) in enumerate(zip(lines, b.CATEGORIES, strict=False)):
+        x = range(1, months + 1)
+        ax.plot(x, line.level, color=colour, linewidth=2.2 if k == len(lines) - 1 else 1.5, zorder=5)
+        at = months + 0.12 * (k + 1)
+        b.segment(ax, (at, at), (line.low[-1], line.high[-1]), colour=colour, width=1.1)
+        ink = b.INK if colour == b.CATEGORIES[2] else colour
+        name = words.text(f"oversight.function.{line.name}")
+        labels.append(b.EndLabel(line.level[-1], name, words.number(line.level[-1], "number", decimals=2), ink))
+    b.end_labels(ax, months + 0.5, labels, size=9)
+    return fig
+
+
+@b.styled
+def effects(rows: Sequence[Effect], words: Words) -> Figure:
+    """Draw what each action brought as a share of what was expected of it, with its interval."""
+    fig = b.canvas(width=420)
+    pitch = min(44.0, 262.0 / max(len(rows), 1))
+    ends = [x for row in rows for x in (row.low, row.share, row.high) if x is not None]
+    low, high = min([*ends, 0.0]), max([*ends, 1.0])
+    ax = b.panel(fig, 12, 34, 396, pitch * len(rows), xlim=(low, high), ylim=(len(rows) - 0.5, -0.5))
+    for at in b.ticks(low, high, most=5):
+        if low <= at <= high:
+            b.segment(ax, (at, at), (-0.5, len(rows) - 0.5), colour=b.GRID, width=0.8, zorder=0.5)
+            b.write(ax, at, len(rows) - 0.5, words.number(at, "ratio", decimals=0), size=8.5, ha="center", dy=-12,
+                    tick=True)  # fmt: skip
+    b.segment(ax, (0, 0), (-0.5, len(rows) - 0.5), colour=b.INK3, width=0.8)
+    b.segment(ax, (1, 1), (-0.5, len(rows) - 0.5), colour=b.INK2, width=1.0, dashes=(3, 2))
+    b.write(ax, 1, -0.5, words.text("oversight.charts.expected"), size=9, ha="center", dy=10)
+    for k, row in enumerate(rows):
+        told = row.low is not None and row.high is not None
+        if told:
+            b.segment(ax, (row.low, row.high), (k + 0.18, k + 0.18), colour=b.INK, width=1.1)
+        colour = b.TEAL if row.share > 0 else b.RED
+        sure = told and (row.low > 0 or row.high < 0)
+        ax.plot([row.share], [k + 0.18], "o", markersize=6.5, markerfacecolor=colour if sure else b.WHITE,
+                markeredgecolor=colour, markeredgewidth=1.4, zorder=6)  # fmt: skip
+        b.write(ax, low, k - 0.22, words.pick(row.name), size=9.5, weight="Medium", colour=b.INK, halo=True)
+        b.write(ax, high, k - 0.22, words.number(row.share, "ratio", decimals=0), size=9, weight="Medium",
+                colour=colour, ha="right", halo=True)  # fmt: skip
+    return fig
