@@ -308,9 +308,7 @@ def _day(plan: Plan, months: float) -> dt.date:
     return start + dt.timedelta(days=int((months % 1) * (after - start).days))
 
 
-def _moved(
-    before: np.ndarray, after: np.ndarray, unit: str, w: Words
-) -> tuple[tuple[str, ...], dict[str, float]]:
+def _moved(before: np.ndarray, after: np.ndarray, unit: str, w: Words) -> tuple[tuple[str, ...], dict[str, float]]:
     found = change(before, after)
     plain = {
         "before": float(np.mean(before)), "after": float(np.mean(after)), "mean": found.mean,
@@ -388,20 +386,69 @@ def write_pdf(answer: Answer, path: str | Path, w: Words) -> Path:
     Raises:
         InputError: a text that the page cannot hold.
     """
-    from tempfile import TemporaryDirectory
-
     import pandas as pd
+
+    names = [f"c{k}" for k in range(len(answer.heads))]
+    columns = [
+        {"name": name, "head": f"answers.page.{answer.name}_{k}", "kind": "text", "weight": 3.0 if k == 0 else 1.0}
+        for k, name in enumerate(names)
+    ]
+    page = {
+        "section": f"answers.page.{answer.name}", "layout": "table", "title": said(answer.headline),
+        "subtitle": said(answer.subtitle), "table": {"id": "answer", "columns": columns},
+        "reading": said(answer.reading), "source": said(Path(answer.plan.file).name),
+    }  # fmt: skip
+    return write_page(
+        path, w, name=answer.name, plan=answer.plan, page=page, table=pd.DataFrame(page_rows(answer), columns=names)
+    )
+
+
+def write_page(
+    path: str | Path, w: Words, *, name: str, plan: Plan, page: Mapping[str, Any], table: Any = None,
+    charts: Mapping[str, str] | None = None,
+) -> Path:  # fmt: skip
+    """Write one page of the deck's kind as a PDF of its own and return its path.
+
+    Args:
+        path: of the PDF.
+        w: the language.
+        name: what asks for the page, such as a command.
+        plan: that it is about.
+        page: fields of a page (docs/deck-pages.md), but its id; its table and its chart are called `answer`.
+        table: data frame of texts, or None.
+        charts: {language: SVG}, or None.
+
+    Raises:
+        InputError: a text that the page cannot hold.
+    """
+    from tempfile import TemporaryDirectory
 
     from planlib.core import results
     from planlib.report.deck import make_decks
 
-    names = [f"c{k}" for k in range(len(answer.heads))]
+    found = {
+        "schema": results.SCHEMA, "notebook": name, "seed": plan.seed, "as_of": plan.data.as_of or f"{plan.start}-01",
+        "plan": {
+            "id": plan.id, "title": plan.title, "file": Path(plan.file).name, "start": plan.start,
+            "months": plan.months,
+        },
+        "inputs": [], "metrics": [], "checks": [], "findings": [], "tables": [], "charts": [],
+        "pages": [{"id": "answer", "chart": None, "table": None} | dict(page)],
+        "decision": {"id": name, "reasons": []}, "versions": {},
+    }  # fmt: skip
     with TemporaryDirectory(prefix="planlib_answer_") as folder:
-        own = Path(folder) / answer.name
-        table = pd.DataFrame(page_rows(answer), columns=names)
-        results.write_table(own / "tables" / "answer.parquet", table)
-        results.write(own / "results.json", _results(answer, names))
-        (made,) = make_decks(folder, locales=[w.locale], notebooks=[answer.name], out_dir=Path(folder) / "decks")
+        own = Path(folder) / name
+        if table is not None:
+            results.write_table(own / "tables" / "answer.parquet", table)
+            units = dict.fromkeys(table.columns, "text")
+            found["tables"] = [{"id": "answer", "file": "tables/answer.parquet", "units": units}]
+        if charts is not None:
+            files = {locale: f"charts/answer.{locale}.svg" for locale in charts}
+            for locale, content in charts.items():
+                results.write_whole(own / files[locale], content.encode("utf-8"))
+            found["charts"] = [{"id": "answer", "files": files, "alt": found["pages"][0]["title"]}]
+        results.write(own / "results.json", found)
+        (made,) = make_decks(folder, locales=[w.locale], notebooks=[name], out_dir=Path(folder) / "decks")
         results.write_whole(path, made.read_bytes())
     return Path(path)
 
@@ -412,33 +459,8 @@ def page_rows(answer: Answer) -> list[tuple[str, ...]]:
     return [answer.rows[k] for k in sorted(order[:MOST_ROWS])]
 
 
-def _results(answer: Answer, names: Sequence[str]) -> dict[str, Any]:
-    from planlib.core import results
-
-    plan = answer.plan
-    columns = [
-        {"name": name, "head": f"answers.page.{answer.name}_{k}", "kind": "text", "weight": 3.0 if k == 0 else 1.0}
-        for k, name in enumerate(names)
-    ]
-    page = {
-        "id": "answer", "section": f"answers.page.{answer.name}", "layout": "table", "title": _said(answer.headline),
-        "subtitle": _said(answer.subtitle), "chart": None, "table": {"id": "answer", "columns": columns},
-        "reading": _said(answer.reading), "source": _said(Path(plan.file).name),
-    }  # fmt: skip
-    as_of = plan.data.as_of or f"{plan.start}-01"
-    return {
-        "schema": results.SCHEMA, "notebook": answer.name, "seed": plan.seed, "as_of": as_of,
-        "plan": {
-            "id": plan.id, "title": plan.title, "file": Path(plan.file).name, "start": plan.start,
-            "months": plan.months,
-        },
-        "inputs": [], "metrics": [], "checks": [], "findings": [],
-        "tables": [{"id": "answer", "file": "tables/answer.parquet", "units": dict.fromkeys(names, "text")}],
-        "charts": [], "pages": [page], "decision": {"id": answer.name, "reasons": []}, "versions": {},
-    }  # fmt: skip
-
-
-def _said(text: str) -> dict[str, Any]:
+def said(text: str) -> dict[str, Any]:
+    """Return a sentence that is made already as the text of a page."""
     return {"text": "deck.as_written", "values": {"text": {"bilingual": dict.fromkeys(LOCALES, text.rstrip(".。"))}}}
 
 

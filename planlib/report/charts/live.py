@@ -317,7 +317,7 @@ def _targets(
 ) -> None:
     _head(page, x, y, words.text("whatif.view.targets"), words.text("whatif.view.targets_note"), room=width)
     rows = list(found)[:MOST_CHANCES]
-    column, room = 92.0, 0.46 * width
+    column, room = 84.0, 0.5 * width
     x0, x1 = x + room, x + width - column
     top, pitch = y + _HEAD + 4, min((height - _HEAD - 8) / max(len(rows), 1), 26.0)
     for k, row in enumerate(rows):
