@@ -27,11 +27,14 @@ def make_workbook(plan_file: str, w: Words, out_root: Path) -> Path:
     """
     from planlib.exchange.book import write_book
     from planlib.exchange.read import changed_cells, listed
+    from planlib.exchange.xlsx import is_open
     from planlib.workbook.context import project_root
 
     root = project_root()
     plan = load_plan(plan_file)
     path = out_root / plan.id / f"{plan.id}.xlsx"
+    if path.exists() and is_open(path):
+        raise InputError(Problem("book_open", file=path.as_posix()))
     if path.exists():
         cells = changed_cells(path)
         if cells:

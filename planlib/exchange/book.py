@@ -21,7 +21,7 @@ from planlib.exchange.write import HIDDEN, workbook_bytes
 from planlib.exchange.xlsx import Grid
 from planlib.plan.load import Plan
 
-FORM = 1  # of the hidden sheet
+FORM = 2  # of the hidden sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class SheetBefore:
     Args:
         key, name: which, and what it was called.
         columns: in order.
-        grows: whether rows may be added.
-        units: {row id: unit}.
+        grows, shrinks: whether rows may be added, and taken out of the plan by deleting them.
+        units: {row id: {column key: unit}}, with the row's own under "".
         values: {row id: {column key: value}}, without sums.
         editable: {row id: keys of the columns for typing}.
     """
@@ -41,9 +41,15 @@ class SheetBefore:
     name: str
     columns: tuple[Column, ...]
     grows: bool
-    units: Mapping[str, str] = field(default_factory=dict)
+    shrinks: bool = False
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     editable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def unit_in(self, row_id: str, column: Column) -> str:
+        """Return the unit of the number in a row's column."""
+        units = self.units[row_id]
+        return units.get(column.key) or column.unit or units[""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,7 @@ def book_bytes(plan: Plan, w: Words, rooms: Rooms, *, file: str, name: str) -> b
         w.text("exchange.notes.numbers"),
         w.text("exchange.notes.why"),
         w.text("exchange.notes.rows"),
+        w.text("exchange.notes.lists"),
         w.text("exchange.notes.ladder"),
         w.text("exchange.notes.split"),
         w.text("exchange.notes.tasks", name=name),
@@ -109,7 +116,8 @@ def book_bytes(plan: Plan, w: Words, rooms: Rooms, *, file: str, name: str) -> b
         w.text("exchange.notes.made", file=file, sha256=plan.sha256[:16]),
     ]
     hidden = _told(plan, w, file, sheets)
-    return workbook_bytes((w.text("exchange.sheet.notes"), lines), sheets, hidden)
+    legend = {name: w.text(f"exchange.colour.{name}") for name in ("input", "assumed", "total")}
+    return workbook_bytes((w.text("exchange.sheet.notes"), lines), sheets, hidden, legend)
 
 
 def _heads(sheet: Sheet, w: Words) -> list[str]:
@@ -121,7 +129,7 @@ def _told(plan: Plan, w: Words, file: str, sheets: list[tuple[str, Sheet, list[s
     head = {"form": FORM, "plan": plan.id, "file": file, "sha256": plan.sha256, "start": plan.start, "locale": w.locale}
     yield HIDDEN, _json(head)
     for name, sheet, heads in sheets:
-        about = {"name": name, "grows": sheet.grows}
+        about = {"name": name, "grows": sheet.grows, "shrinks": sheet.shrinks}
         yield "sheet", sheet.key, _json(about)
         for column, shown in zip(sheet.columns, heads, strict=True):
             facts = {"head": shown, "kind": column.kind, "edit": column.edit, "unit": column.unit}
@@ -130,7 +138,8 @@ def _told(plan: Plan, w: Words, file: str, sheets: list[tuple[str, Sheet, list[s
         for row in sheet.rows:
             if row.id:
                 values = {k: v for k, v in row.values.items() if v is not None and not isinstance(v, Sum)}
-                yield "row", sheet.key, row.id, row.unit, ",".join(sheet.editable(row)), _json(values)
+                units, editable = {"": row.unit} | dict(row.units), ",".join(sheet.editable(row))
+                yield "row", sheet.key, row.id, _json(units), editable, _json(values)
 
 
 def _json(value: object) -> str:
@@ -174,7 +183,8 @@ def _sheet_before(rows: list[list[str]], about: list[str]) -> SheetBefore:
         facts["name"],
         tuple(_column(row[2], json.loads(row[3])) for row in rows if row[:2] == ["column", key]),
         facts["grows"],
-        units={row[2]: row[3] for row in own},
+        facts["shrinks"],
+        units={row[2]: json.loads(row[3]) | {} for row in own},
         values={row[2]: json.loads(row[5]) | {} for row in own},
         editable={row[2]: tuple(filter(None, row[4].split(","))) for row in own},
     )

@@ -8,6 +8,7 @@ from typing import Any
 from planlib.core.errors import InputError, Problem
 from planlib.core.metrics import catalogue
 from planlib.core.words import Words
+from planlib.exchange.fields import removal
 from planlib.exchange.ladder import month_name
 from planlib.exchange.sheets import ID, WHY, Column, Edited, Kind, Rooms, Row, Sheet, Sum
 from planlib.plan.ladders import ladders
@@ -49,7 +50,7 @@ def build(plan: Plan, w: Words, rooms: Rooms) -> Sheet:
     total = Row(_TOTAL, {"name": w.text("exchange.total")} | sums, locked=frozenset(c.key for c in columns), total=True)
     shown = tuple(Column(key, "number", head=head, unit=unit) for key, head, unit, _ in goals)
     free = tuple(Row("", {}) for _ in range(FREE_ROWS // 3))
-    return Sheet(KEY, (*columns, *shown, why), (*rows, total, *free), grows=True)
+    return Sheet(KEY, (*columns, *shown, why), (*rows, total, *free), grows=True, shrinks=True)
 
 
 def _levels(plan: Plan, w: Words) -> dict[str, str]:
@@ -91,6 +92,8 @@ def _row(plan: Plan, found: Units, index: int, goals: list[tuple[str, str, str, 
 def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem]:
     """Yield what edited units change, and the section that units typed into an empty sheet make."""
     rows = list(rows)
+    yield from (removal("organisation.units", row) for row in rows if row.is_gone)
+    rows = [row for row in rows if not row.is_gone]
     yield from _bases(plan, rows)
     added = [row for row in rows if row.is_new]
     for row in rows:
@@ -99,14 +102,12 @@ def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem]:
                 yield row.change(f"organisation.units.{row.id}.{key}", row.values[key], key)
     if not added:
         return
-    told = [_unit(row) for row in added]
     where = f"{added[0].cells[ID]}:{added[-1].cells[ID].rpartition('!')[2]}" if len(added) > 1 else added[0].cells[ID]
     if plan.organisation is None:
         basis = {level: name for level, (name, _) in _typed_bases(rows).items()}
-        yield Change("organisation", {"basis": basis, "units": told}, added[0].file, where)
+        yield Change("organisation", {"basis": basis, "units": [_unit(row) for row in added]}, added[0].file, where)
     else:
-        before = plan.organisation.model_dump(mode="json", exclude_defaults=True)["units"]
-        yield Change("organisation.units", [*before, *told], added[0].file, where)
+        yield from (row.change(f"organisation.units.{row.id}", _unit(row), ID) for row in added)
 
 
 def _unit(row: Edited) -> dict[str, Any]:

@@ -46,7 +46,9 @@ class SheetRead:
     Args:
         rows: those in which something was typed.
         problems: cells, headings and rows that cannot be taken.
-        deleted: ids of rows that are gone; they count as unchanged.
+        deleted: ids of rows that are gone.
+        understood: texts that were taken for numbers, each with its cell.
+        hidden: whether nobody sees the sheet.
         ignored: names of changed cells that are not for typing and only describe.
     """
 
@@ -54,6 +56,8 @@ class SheetRead:
     problems: list[Problem] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
+    hidden: bool = False
 
 
 def read_sheets(was: Before, grids: Mapping[str, Grid], shown: str) -> dict[str, SheetRead]:
@@ -83,7 +87,7 @@ class _Reading:
         self.takings = {
             c.key: Taking(c.kind, {label: choice for choice, label in c.choices.items()}, start) for c in sheet.columns
         }
-        self.found = SheetRead()
+        self.found = SheetRead(hidden=grid.hidden)
         self.columns: dict[str, int] = {}  # key -> number
 
     def read(self) -> SheetRead:
@@ -156,16 +160,17 @@ class _Reading:
         return [column for column in self.sheet.columns if column.edit]
 
     def _known(self, row: int, row_id: str) -> None:
-        before, unit = self.sheet.values[row_id], self.sheet.units[row_id]
+        before = self.sheet.values[row_id]
         values = {}
         for column in self.sheet.columns:
             if column.key in (ID, WHY) or column.key not in self.columns:
                 continue
             cell = self.grid.cells.get((row, self.columns[column.key]))
             if column.key in self.sheet.editable[row_id]:
-                value = self._take(row, column, cell, column.unit or unit)
+                value = self._take(row, column, cell, self.sheet.unit_in(row_id, column))
                 if value is not _BAD and not same(value, before.get(column.key)):
                     values[column.key] = value
+                    self._understood(row, column, cell, value)
             elif column.key in before:
                 self._locked(row, column, cell, before[column.key])
         if values:
@@ -185,9 +190,14 @@ class _Reading:
         for column in self._editable():
             if column.key not in (ID, WHY):
                 value = self._take(row, column, self.grid.cells.get((row, self.columns[column.key])), column.unit)
-                if value not in (_BAD, None):
+                if value is not _BAD and value is not None:
                     values[column.key] = value
+                    self._understood(row, column, self.grid.cells[row, self.columns[column.key]], value)
         self.found.rows.append(TypedRow(row_id, values, self._cells(row), self._why(row), True))
+
+    def _understood(self, row: int, column: Column, cell: Cell | None, value: object) -> None:
+        if column.kind == "number" and cell is not None and cell.kind == "text":
+            self.found.understood.append(f"{self._name(row, self.columns[column.key])} {cell.value} = {value:.12g}")
 
     def _take(self, row: int, column: Column, cell: Cell | None, unit: str) -> object:
         try:
@@ -241,6 +251,9 @@ def changed_cells(path: Path) -> list[str]:
     """
     shown = path.as_posix()
     grids = xlsx.read(path, shown)
-    found = read_sheets(before(grids, shown), grids, shown).values()
+    was = before(grids, shown)
+    read = read_sheets(was, grids, shown)
+    found = read.values()
+    gone = [f"{sheet.name}!{row_id}" for sheet in was.sheets if sheet.shrinks for row_id in read[sheet.key].deleted]
     typed = [row.cells[key] for sheet in found for row in sheet.rows for key in row.values]
-    return [*typed, *(problem.field for sheet in found for problem in sheet.problems)]
+    return [*typed, *gone, *(problem.field for sheet in found for problem in sheet.problems)]

@@ -16,7 +16,7 @@ from planlib.core.words import Words, words
 from planlib.exchange import xlsx
 from planlib.exchange.book import Before, SheetBefore, before
 from planlib.exchange.read import SheetRead, TypedRow, listed, read_sheets
-from planlib.exchange.sheets import Edited, Kind, Logged, Rooms, Row, Sheet, kinds
+from planlib.exchange.sheets import ID, Edited, Kind, Logged, Rooms, Row, Sheet, kinds
 from planlib.exchange.values import same
 from planlib.plan.load import Change, Plan, load_plan
 
@@ -71,6 +71,7 @@ def open_plan(
         return Opened(load_plan(path, **options))
     shown = Path(path).as_posix()
     grids = xlsx.read(Path(path), shown)
+    still_open = xlsx.is_open(Path(path))
     was = before(grids, shown)
     file = _plan_file(was, root(), shown)
     now = load_plan(file, scenario=scenario)
@@ -82,11 +83,12 @@ def open_plan(
     try:
         plan = load_plan(file, changes=laid.changes, **options)
     except InputError as error:
-        raise InputError(*laid.problems, *error.problems) from None
+        raise InputError(*laid.problems, *error.problems, *laid.missed(error.problems)) from None
     problems = [*laid.problems, *laid.check(plan)]
     if problems:
         raise InputError(*problems)
-    return Opened(plan, tuple(laid.notes()), tuple(laid.progress))
+    notes = [Note("open", {"file": shown})] if still_open else []
+    return Opened(plan, (*notes, *laid.notes()), tuple(laid.progress))
 
 
 def lay(was: Before, plan: Plan, read: Mapping[str, SheetRead], shown: str) -> Opened:
@@ -141,6 +143,7 @@ class _Laid:
         self.logged: list[str] = []  # cells of progress
         self.moved: list[str] = []  # of which the plan now says something else
         self.edited: dict[str, list[Edited]] = {}
+        self.gone: dict[str, list[str]] = {}  # rows that are taken out of the plan, by sheet
         self.rooms = rooms
         w = words(was.locale)
         kind_of = {kind.key: kind for kind in kinds()}
@@ -156,10 +159,12 @@ class _Laid:
         for typed in self.read[kind.key].rows:
             row = rows.get(typed.id)
             changed = self._changed(before, typed, row)
-            if changed or typed.is_new:
+            if changed or (typed.is_new and row is None):
                 edited.append(self._edited(current, typed, row, changed))
                 self.cells += [typed.cells[key] for key in changed if key not in logged]
                 self.logged += [typed.cells[key] for key in changed if key in logged]
+        if before.shrinks:
+            self._take_out(before, rows)
         for found in kind.changes(self.now, edited):
             if isinstance(found, Problem):
                 self.problems.append(found)
@@ -167,6 +172,29 @@ class _Laid:
                 self.progress.append(found)
             else:
                 self.changes.append(found)
+
+    def _take_out(self, before: SheetBefore, rows: Mapping[str, Row]) -> None:
+        """A row that is deleted leaves the plan, if the plan still says what it said."""
+        gone = [row_id for row_id in self.read[before.key].deleted if row_id in rows and not rows[row_id].total]
+        for row_id in reversed(gone):  # rows without an id of their own are told by their number
+            place = f"{before.name}!{row_id}"
+            was, now = before.values[row_id], rows[row_id].values
+            moved = [key for key in before.editable[row_id] if not same(was.get(key), now.get(key))]
+            if moved:
+                told = {"before": _shown(was.get(moved[0])), "plan": _shown(now.get(moved[0])), "file": self.now.file}
+                self.problems.append(Problem("cell_conflict", self.shown, place, values=told))
+            else:
+                self.edited[before.key].append(Edited(row_id, {}, (), self.shown, {ID: place}, is_gone=True))
+                self.gone.setdefault(before.key, []).append(row_id)
+
+    def missed(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Yield the deleted rows that a plan's problems come from: something still names them."""
+        names = {sheet.key: sheet.name for sheet in self.was.sheets}
+        for problem in problems:
+            for key, gone in self.gone.items():
+                for row_id in gone:
+                    if problem.given == row_id or f".{row_id}." in f".{problem.given}.":
+                        yield Problem("row_needed", self.shown, f"{names[key]}!{row_id}", values={"by": problem.field})
 
     def _changed(self, before: SheetBefore, typed: TypedRow, row: Row | None) -> list[str]:
         """Return the columns of a row whose typed value is to replace what the plan says."""
@@ -187,7 +215,8 @@ class _Laid:
     def _edited(self, sheet: Sheet, typed: TypedRow, row: Row | None, changed: list[str]) -> Edited:
         now = {} if row is None else row.values
         values = {column.key: now.get(column.key) for column in sheet.columns if column.edit} | dict(typed.values)
-        return Edited(typed.id, values, tuple(changed), self.shown, typed.cells, typed.why, typed.is_new)
+        about = {"is_new": typed.is_new and row is None, "locale": self.was.locale}
+        return Edited(typed.id, values, tuple(changed), self.shown, typed.cells, typed.why, **about)
 
     def check(self, plan: Plan) -> Iterator[Problem]:
         """Yield what only the plan with all its changes shows."""
@@ -204,13 +233,25 @@ class _Laid:
             else:
                 yield Note("plan_moved_elsewhere", {"plan": self.now.file})
         for sheet in self.was.sheets:
-            gone = self.read[sheet.key].deleted
+            gone = self.gone.get(sheet.key)
+            if gone:
+                rows = ", ".join(listed(gone[::-1], most=20))
+                yield Note("removed", {"sheet": sheet.name, "n": len(gone), "rows": rows})
+        for sheet in self.was.sheets:
+            taken = self.gone.get(sheet.key, ())
+            gone = [row_id for row_id in self.read[sheet.key].deleted if row_id not in taken]
             if gone:
                 yield Note("deleted", {"sheet": sheet.name, "n": len(gone), "rows": ", ".join(listed(gone))})
         ignored = [cell for found in self.read.values() for cell in found.ignored]
         if ignored:
             yield Note("ignored", {"cells": ", ".join(listed(ignored))})
-        if self.changes:
+        understood = [cell for found in self.read.values() for cell in found.understood]
+        if understood:
+            yield Note("understood", {"cells": "; ".join(listed(understood))})
+        for sheet in self.was.sheets:
+            if self.read[sheet.key].hidden and self.edited.get(sheet.key):
+                yield Note("hidden", {"sheet": sheet.name})
+        if self.cells:
             values = {"file": name, "n": len(self.cells), "cells": ", ".join(listed(self.cells))}
             yield Note("changed", values)
         if self.progress:

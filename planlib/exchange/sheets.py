@@ -17,6 +17,7 @@ from planlib.plan.load import Change, Plan
 from planlib.plan.tracking import Entry
 
 ID, WHY = "id", "why"  # columns of every sheet: how a row is found again, and why its cells were changed
+SOURCE = "source"  # the column that says where a row's figures come from
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Row:
         unit: of the row's numbers, as in the metric catalogue.
         locked: columns that may not be typed into in this row, though in others.
         total: whether it sums others, and is drawn so.
+        assumed: whether its figures are assumptions, and are coloured so.
+        units: {column key: unit} of numbers in another unit than the row's.
     """
 
     id: str
@@ -68,6 +71,12 @@ class Row:
     unit: str = ""
     locked: frozenset[str] = frozenset()
     total: bool = False
+    assumed: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def unit_in(self, column: Column) -> str:
+        """Return the unit of the number in a column."""
+        return self.units.get(column.key) or column.unit or self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class Sheet:
         fixed_columns: how many stay in view.
         grows: whether rows with new ids may be typed in.
         hint: lines above the headings.
+        shrinks: whether a row that is deleted is taken out of the plan.
     """
 
     key: str
@@ -89,6 +99,7 @@ class Sheet:
     fixed_columns: int = 2
     grows: bool = False
     hint: str = ""
+    shrinks: bool = False
 
     def editable(self, row: Row) -> tuple[str, ...]:
         """Return the keys of the columns that may be typed into in a row."""
@@ -107,6 +118,8 @@ class Edited:
         cells: {column key: name of the cell, with its sheet}.
         why: the reason that was typed, or "".
         is_new: whether the row was added.
+        is_gone: whether the row was deleted; it has no values then, and its only cell stands for the row.
+        locale: language of the workbook.
     """
 
     id: str
@@ -116,6 +129,8 @@ class Edited:
     cells: Mapping[str, str]
     why: str = ""
     is_new: bool = False
+    is_gone: bool = False
+    locale: str = "zh"
 
     def change(self, path: str, value: object, key: str) -> Change:
         """Return a change of the plan that was typed in column `key`."""
@@ -189,6 +204,31 @@ class Kind:
 
 def kinds() -> tuple[Kind, ...]:
     """Return every kind of sheet in the order of the workbook."""
-    from planlib.exchange import budget, ladder, organisation, targets, tasks
+    from planlib.exchange import (
+        actions,
+        assumed,
+        budget,
+        channels,
+        experiments,
+        ladder,
+        organisation,
+        risks,
+        targets,
+        tasks,
+        team,
+    )
 
-    return targets.KIND, ladder.KIND, organisation.KIND, budget.KIND, budget.KIND_ACTUAL, tasks.KIND
+    return (
+        targets.KIND,
+        ladder.KIND,
+        organisation.KIND,
+        channels.KIND,
+        budget.KIND,
+        budget.KIND_ACTUAL,
+        experiments.KIND,
+        tasks.KIND,
+        team.KIND,
+        risks.KIND,
+        actions.KIND,
+        assumed.KIND,
+    )

@@ -91,8 +91,8 @@ def _before(sheet: Sheet, name: str, w: Words) -> SheetBefore:
         KEY,
         name,
         tuple(_named(column, w) for column in sheet.columns),
-        sheet.grows,
-        units={row.id: row.unit for row in sheet.rows},
+        grows=False,
+        units={row.id: {"": row.unit} for row in sheet.rows},
         values={row.id: {k: v for k, v in row.values.items() if v is not None} for row in sheet.rows},
         editable={row.id: sheet.editable(row) for row in sheet.rows},
     )

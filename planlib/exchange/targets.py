@@ -8,6 +8,7 @@ from typing import get_args
 from planlib.core.errors import Problem
 from planlib.core.metrics import catalogue
 from planlib.core.words import Words
+from planlib.exchange.fields import DROPPED
 from planlib.exchange.sheets import ID, WHY, Column, Edited, Kind, Rooms, Row, Sheet
 from planlib.plan.load import Change, Plan
 from planlib.plan.model import OPERATIONS, LifecycleStage, Target
@@ -36,7 +37,7 @@ def build(plan: Plan, w: Words, _: Rooms) -> Sheet:
         Column("note"),
         Column(WHY, "text", True),
     )
-    return Sheet(KEY, columns, tuple(_row(target, i, w) for i, target in enumerate(plan.targets)))
+    return Sheet(KEY, columns, tuple(_row(target, i, w) for i, target in enumerate(plan.targets)), shrinks=True)
 
 
 def _row(target: Target, index: int, w: Words) -> Row:
@@ -56,7 +57,7 @@ def _row(target: Target, index: int, w: Words) -> Row:
         "source": w.text("exchange.assumption") if target.source == "assumption" else target.source,
         "note": _remark(target, w),
     }
-    return Row(target.id or f"#{index + 1}", values, unit)
+    return Row(target.id or f"#{index + 1}", values, unit, assumed=target.source == "assumption")
 
 
 def _remark(target: Target, w: Words) -> str | None:
@@ -67,7 +68,11 @@ def _remark(target: Target, w: Words) -> str | None:
 def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem]:
     """Yield what edited targets change; level and comparison belong together."""
     for row in rows:
-        path = f"{KEY}.{int(row.id[1:]) - 1 if row.id.startswith('#') else row.id}"
+        place = int(row.id[1:]) - 1 if row.id.startswith("#") else row.id
+        if row.is_gone:
+            yield row.change(f"{KEY}.{place}", DROPPED, ID)
+            continue
+        path = f"{KEY}.{place}"
         if set(row.changed).intersection(_LEVEL):
             yield _level(path, row)
         for key, name in _FIELDS.items():

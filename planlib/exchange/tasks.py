@@ -12,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from planlib.core.errors import Problem
 from planlib.core.words import Words
+from planlib.exchange.fields import Listed, Plain, Said, addition, choice, removal, row_of, unlike
 from planlib.exchange.links import as_fields, links_of, links_text, parse_links
 from planlib.exchange.sheets import ID, WHY, Column, Edited, Kind, Logged, Rooms, Row, Sheet
 from planlib.plan.load import Change, Plan
@@ -23,21 +24,25 @@ DAYS = ("best", "likely", "worst")
 PROGRESS = ("done", "started", "finish", "remaining", "note")
 BEFORE = "predecessors"
 LONGEST_DAYS = 10_000.0
+FREE_ROWS = 10
+_PARTS = (Said("name", "name", needed=True), Plain("department", "department", needed=True), Listed("roles", "roles"))
 
 
 def build(plan: Plan, w: Words, rooms: Rooms | None = None) -> Sheet:
-    """Return the sheet of a plan's tasks with their newest state.
+    """Return the sheet of a plan's tasks with their newest state; without `rooms` as a table of the tasks there are.
 
     Raises:
         InputError: the log of progress has problems.
     """
+    whole = rooms is not None
+    names = {row.id: w.pick(row.name.model_dump()) for row in plan.team.departments}
     columns = (
-        Column(ID),
-        Column("name"),
-        Column("department"),
+        Column(ID, edit=whole),
+        Column("name", edit=whole),
+        choice("department", unlike(names)) if whole else Column("department"),
         *(Column(key, "number", True, unit="days") for key in DAYS),
         Column(BEFORE, edit=True, prompt=w.text("exchange.prompt.predecessors")),
-        Column("roles"),
+        Column("roles", edit=whole, prompt=w.text("exchange.prompt.roles") if whole else ""),
         Column("done", "number", True, unit="ratio", logged=True, prompt=w.text("exchange.prompt.done")),
         Column("started", "date", True, logged=True),
         Column("finish", "date", True, logged=True, prompt=w.text("exchange.prompt.finish")),
@@ -46,24 +51,29 @@ def build(plan: Plan, w: Words, rooms: Rooms | None = None) -> Sheet:
         Column(WHY, edit=True),
     )
     now = states(read_log(log_path(plan.file), [task.id for task in plan.schedule.tasks]))
-    names = {row.id: w.pick(row.name.model_dump()) for row in plan.team.departments}
     names = {key: w.pick(role.name.model_dump()) for key, role in plan.team.roles.items()} | names
-    rows = tuple(_row(task, now.get(task.id), names, w) for task in plan.schedule.tasks)
-    return Sheet(KEY, columns, rows, hint="" if rows else w.text("exchange.hint.tasks"))
+    if not whole:
+        return Sheet(KEY, columns, tuple(_row(task, now.get(task.id), names, w) for task in plan.schedule.tasks))
+    rows = [_row(task, now.get(task.id), None, w) for task in plan.schedule.tasks]
+    hint = "" if rows else w.text("exchange.hint.tasks")
+    free = [Row("", {}) for _ in range(FREE_ROWS)]
+    return Sheet(KEY, columns, (*rows, *free), grows=True, shrinks=True, hint=hint)
 
 
-def _row(task: Task, entry: Entry | None, names: dict[str, str], w: Words) -> Row:
-    values: dict[str, object] = {
-        "name": w.pick(task.name.model_dump()),
-        "department": names.get(task.department, task.department),
-        BEFORE: links_text(links_of(task)) or None,
-        "roles": w.text("exchange.comma").join(f"{names.get(k, k)} {n:g}" for k, n in task.roles.items()) or None,
-    }
+def _row(task: Task, entry: Entry | None, names: dict[str, str] | None, w: Words) -> Row:
+    """Return a task's row; with `names` what it shows is only for reading."""
+    row = row_of(task.id, task, _PARTS, w)
+    values: dict[str, object] = {**row.values, BEFORE: links_text(links_of(task)) or None}
+    if names is not None:
+        values["department"] = names.get(task.department, task.department)
+        people = (f"{names.get(role, role)} {number:g}" for role, number in task.roles.items())
+        values["roles"] = w.text("exchange.comma").join(people) or None
     values |= dict(zip(DAYS, task.days, strict=True))
     if entry is not None:
         values |= {"done": entry.done, "remaining": entry.remaining_days, "note": entry.note or None}
         values |= {"started": _iso(entry.started), "finish": _iso(entry.finish)}
-    return Row(task.id, values)
+    locked = frozenset() if names is not None else frozenset([ID])
+    return Row(task.id, values, locked=locked)
 
 
 def _iso(day: dt.date | None) -> str | None:
@@ -72,11 +82,27 @@ def _iso(day: dt.date | None) -> str | None:
 
 def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem | Logged]:
     """Yield what typed durations and ties change in the plan, and what is to be added to the log of progress."""
-    ids = [task.id for task in plan.schedule.tasks]
+    rows = list(rows)
+    gone = {row.id for row in rows if row.is_gone}
+    ids = [task.id for task in plan.schedule.tasks if task.id not in gone]
+    ids += [row.id for row in rows if row.is_new]
+    items = {task.id: task for task in plan.schedule.tasks}
     known = [*ids, *(gate.id for gate in plan.schedule.gates), *(row.id for row in plan.schedule.milestones)]
     now: dict[str, Entry] | None = None
     for row in rows:
-        if changed := [key for key in DAYS if key in row.changed]:
+        if row.is_gone:
+            yield removal("schedule.tasks", row)
+            continue
+        if row.is_new:
+            yield addition("schedule.tasks", row, sourced=True)
+        for part in _PARTS:
+            for found in part.put(row, items.get(row.id)):
+                if isinstance(found, Problem):
+                    yield found
+                else:
+                    yield row.change(f"schedule.tasks.{row.id}.{found.path}", found.value, found.key)
+        changed = [key for key in DAYS if key in row.changed]
+        if changed or row.is_new:
             yield from _days(row, changed)
         if BEFORE in row.changed:
             yield from _ties(row, known)

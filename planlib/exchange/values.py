@@ -21,6 +21,12 @@ _MOST_AS_PERCENT = 10.0
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
               ast.UAdd: operator.pos, ast.USub: operator.neg}  # fmt: skip
 _YEAR_MONTH = re.compile(r"([0-9]{4})\s*[-/.年]\s*(0?[1-9]|1[0-2])\s*月?")
+_SERIALS = (20_000, 80_000)  # days since 1899-12-30 that somebody may have meant, 1954 to 2119
+_EPOCH = dt.date(1899, 12, 30)
+_TEXT_NUMBER = re.compile(
+    r"(?P<money>¥)?\s*(?P<number>[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?)"
+    r"\s*(?P<times>[%万亿]?)\s*(?P<yuan>元)?"
+)
 _ARITHMETIC = re.compile(r"=[0-9.+\-*/()%\s]{1,120}\Z")
 
 
@@ -114,12 +120,32 @@ def _reckoned(node: ast.expr) -> float:
     raise ValueError(type(node).__name__)
 
 
+def number_in(text: str, unit: str) -> float | None:
+    """Return the number that a text says beyond doubt in a cell of a unit, None otherwise.
+
+    >>> [number_in(text, "CNY") for text in ("3.2万", "１,200", "¥1,200", "12%", "1,5")]
+    [32000.0, 1200.0, 1200.0, None, None]
+    >>> [number_in(text, "ratio") for text in ("12%", "0.12", "12", "1万")]
+    [0.12, 0.12, None, None]
+    """
+    found = _TEXT_NUMBER.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if not found:
+        return None
+    number, times = float(found["number"].replace(",", "")), found["times"]
+    if shown_as_percent(unit):
+        plain = not (found["money"] or found["yuan"] or times in ("万", "亿")) and (times == "%" or abs(number) <= 1)
+        return float(f"{number / 100 if times else number:.12g}") if plain else None
+    return None if times == "%" else float(f"{number * {'': 1, '万': 1e4, '亿': 1e8}[times]:.12g}")
+
+
 def _number(cell: Cell, unit: str) -> float:
     value = cell.value
     if cell.kind == "formula":
         value = arithmetic(str(value))
         if value is None:
             raise CellError("cell_formula", cell.value)
+    elif cell.kind == "text" and (said := number_in(str(value), unit)) is not None:
+        value = said
     elif cell.kind == "text":
         meant = number_meant(unicodedata.normalize("NFKC", str(value)))
         raise CellError("cell_number_text", value, number=meant) if meant else CellError("cell_number", value)
@@ -139,13 +165,21 @@ def _month(cell: Cell, start: str) -> int | float:
     if written:
         return (int(written[1]) - first_year) * 12 + int(written[2]) - first_month + 1
     value = _number(cell, "month")
+    _no_serial(value)
     return int(value) if value.is_integer() else value
+
+
+def _no_serial(value: object) -> None:
+    """Refuse a date whose cell lost its format, so that only its number of days is left."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and _SERIALS[0] <= value <= _SERIALS[1]:
+        raise CellError("cell_serial", value, day=(_EPOCH + dt.timedelta(days=math.floor(value))).isoformat())
 
 
 def _date(cell: Cell) -> str:
     """Return a day as YYYY-MM-DD, typed as a date or as a text that is one."""
     if cell.kind == "formula":
         raise CellError("cell_formula", cell.value)
+    _no_serial(cell.value)
     day = cell.value if isinstance(cell.value, dt.date) else parse_day(str(cell.value)) if cell.kind == "text" else None
     if day is None:
         raise CellError("cell_day", cell.value)

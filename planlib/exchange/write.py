@@ -10,11 +10,11 @@ import datetime as dt
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from planlib.exchange.sheets import ID, Column, Row, Sheet, Sum
+from planlib.exchange.sheets import ID, SOURCE, Column, Row, Sheet, Sum
 from planlib.exchange.values import shown_as_percent
 from planlib.exchange.xlsx import MAX_TEXT, reference
 
@@ -28,10 +28,15 @@ FONT = "Noto Sans SC"  # where it is not installed, Excel and WPS take the syste
 
 _HEAD, _HEAD_TEXT = "1B4B82", "FFFFFF"
 _INPUT, _INPUT_TEXT = "FFF6DC", "1B4B82"
+_ASSUMED = "FBDFC6"
 _TOTAL, _SHOWN_TEXT, _TEXT, _LINE = "E9ECEB", "46535F", "16212B", "CDD3D9"
+FILLS = (_HEAD, _INPUT, _ASSUMED, _TOTAL)
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NARROWEST, _NARROWEST_NUMBER, _NARROWEST_TYPED, _WIDEST, _WIDEST_HEAD = 6.0, 10.0, 14.0, 44.0, 12.0
+_WIDEST_ID = 36.0
+_A4, _PAGE_WIDTH = 9, 230  # paper, and how many characters across one page of it holds legibly
+_MANY = 40  # choices, of which a column need not be wide enough for any
 _NUMERIC = ("number", "month", "date")
 _DAY = "yyyy-mm-dd"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -42,6 +47,7 @@ def workbook_bytes(
     notes: tuple[str, Sequence[str]],
     sheets: Sequence[tuple[str, Sheet, Sequence[str]]],
     hidden: Iterable[Sequence[str]] | None,
+    legend: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return a workbook.
 
@@ -49,11 +55,13 @@ def workbook_bytes(
         notes: name and lines of the first sheet, which says how to use the others; its first line is the title.
         sheets: name, sheet and headings of the others.
         hidden: rows of texts of the hidden sheet, for the way back; None for a workbook that never comes back.
+        legend: {input, assumed or total: what its colour means}, below the notes.
     """
     from openpyxl import Workbook
 
     book = Workbook()
-    _draw_notes(book.active, *notes)
+    colours = {"input": _INPUT, "assumed": _ASSUMED, "total": _TOTAL}
+    _draw_notes(book.active, *notes, {colours[name]: text for name, text in (legend or {}).items()})
     lists = _Lists(book)
     for name, sheet, heads in sheets:
         _Drawing(book.create_sheet(name), sheet, heads, lists).draw()
@@ -150,16 +158,17 @@ class _Drawing:
         self.page, self.sheet, self.heads, self.lists = page, sheet, heads, lists
         line = Side(style="thin", color=_LINE)
         self.border = Border(bottom=line)
-        self.fills = {name: PatternFill("solid", start_color=name) for name in (_HEAD, _INPUT, _TOTAL)}
+        self.fills = {name: PatternFill("solid", start_color=name) for name in FILLS}
         self.fonts = {
             "head": font(Font, _HEAD_TEXT, bold=True),
             "input": font(Font, _INPUT_TEXT),
             "shown": font(Font, _SHOWN_TEXT),
             "total": font(Font, _TEXT, bold=True),
         }
-        self.left = Alignment(vertical="top", wrap_text=True)
+        self.left = Alignment(vertical="top", horizontal="left", wrap_text=True, indent=1)
+        self.ids = Alignment(vertical="top", horizontal="left", shrink_to_fit=True, indent=1)
         self.right = Alignment(vertical="top", horizontal="right")
-        self.head_left = Alignment(vertical="center", wrap_text=True)
+        self.head_left = Alignment(vertical="center", horizontal="left", wrap_text=True, indent=1)
         self.head_right = Alignment(vertical="center", horizontal="right", wrap_text=True)
         self.hint = sheet.hint.splitlines()
         self.top = len(self.hint) + 1  # row of the headings
@@ -188,18 +197,23 @@ class _Drawing:
         self._widths()
         self._choices_and_limits()
         page.freeze_panes = reference(self.top + 1, self.sheet.fixed_columns + 1)
-        page.page_setup.orientation, page.page_setup.fitToWidth, page.page_setup.fitToHeight = "landscape", 1, 0
-        page.sheet_properties.pageSetUpPr = _fit_to_page()
+        across = sum(dimension.width for dimension in page.column_dimensions.values())
+        _print_on_paper(page, -(-int(across) // _PAGE_WIDTH))
+        page.print_title_cols = f"A:{reference(1, self.sheet.fixed_columns)[:-1]}"
         page.print_title_rows = f"{self.top}:{self.top}"
         page.sheet_view.showGridLines = False
 
     def _cell(self, cell: Any, row: Row, column: Column, editable: bool) -> None:
         value = row.id if column.key == ID else row.values.get(column.key)
         cell.border = self.border
-        cell.alignment = self.right if column.kind in _NUMERIC else self.left
+        cell.alignment = self.ids if column.key == ID else self.right if column.kind in _NUMERIC else self.left
         cell.font = self.fonts["total" if row.total else "input" if editable else "shown"]
-        if row.total or editable:
-            cell.fill = self.fills[_TOTAL if row.total else _INPUT]
+        if row.total:
+            cell.fill = self.fills[_TOTAL]
+        elif row.assumed and (column.key == SOURCE or (editable and column.kind == "number")):
+            cell.fill = self.fills[_ASSUMED]
+        elif editable:
+            cell.fill = self.fills[_INPUT]
         if column.kind == "number":
             cell.number_format = self._format(row, column)
         elif column.kind == "date":
@@ -215,9 +229,15 @@ class _Drawing:
 
     def _format(self, row: Row, column: Column) -> str:
         """Return a cell's number format: as many decimals as its row needs, or its column where units are by column."""
-        by_column = column.unit or not row.unit
-        beside = [other.values.get(column.key) for other in self.sheet.rows] if by_column else row.values.values()
-        return number_format(column.unit or row.unit, [n for n in beside if isinstance(n, int | float)])
+        unit = row.unit_in(column)
+        if column.key in row.units:
+            beside = [row.values.get(column.key)]
+        elif column.unit or not unit:
+            beside = [other.values.get(column.key) for other in self.sheet.rows]
+        else:
+            numbers = {c.key for c in self.sheet.columns if c.kind == "number" and row.unit_in(c) == unit}
+            beside = [value for key, value in row.values.items() if key in numbers]
+        return number_format(unit, [n for n in beside if isinstance(n, int | float)])
 
     def _formula(self, total: Sum) -> str:
         """Return the sum of cells: a range where they stand side by side in one row or column."""
@@ -240,15 +260,18 @@ class _Drawing:
             word = max((width(word) for word in head.split() if word.isascii()), default=0)
             typed = column.edit and column.kind == "text"
             least = _NARROWEST_TYPED if typed else _NARROWEST_NUMBER if column.kind == "number" else _NARROWEST
-            wanted = min(max(longest, word, min(width(head), _WIDEST_HEAD), least), _WIDEST)
+            most = _WIDEST_ID if column.key == ID else _WIDEST
+            wanted = min(max(longest, word, min(width(head), _WIDEST_HEAD), least), most)
             lines = max(lines, -(-width(head) // int(wanted)))
-            self.page.column_dimensions[reference(1, x)[:-1]].width = wanted + 2.0
+            self.page.column_dimensions[reference(1, x)[:-1]].width = wanted + 3.0
         self.page.row_dimensions[self.top].height = 6.0 + 15.0 * lines
 
     def _shown(self, row: Row, column: Column) -> list[str]:
         """Return the lines of a cell as a reader sees them; of a choice, the widest that can be chosen."""
         value = row.id if column.key == ID else row.values.get(column.key)
-        if column.kind == "choice":
+        if column.kind == "choice" and len(column.choices) > _MANY and value:
+            return [column.choices[str(value)]]
+        if column.kind == "choice" and len(column.choices) <= _MANY:
             return [max(column.choices.values(), key=width, default="")]
         if isinstance(value, int | float):
             return [shown_number(value, self._format(row, column)) if column.kind == "number" else str(value)]
@@ -279,10 +302,15 @@ def _beside(entry: tuple[int, tuple[int, int]]) -> tuple[int, int]:
     return row, column - index
 
 
-def _fit_to_page() -> Any:
+def _print_on_paper(page: Worksheet, pages_across: int) -> None:
+    """Print a sheet on so many pages side by side, and on as many below each other as it takes."""
     from openpyxl.worksheet.properties import PageSetupProperties
 
-    return PageSetupProperties(fitToPage=True)
+    page.page_setup.orientation, page.page_setup.paperSize = "landscape", _A4
+    page.page_setup.fitToWidth, page.page_setup.fitToHeight = pages_across, 0
+    page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    page.oddFooter.center.text = "&A  &P / &N"
+    page.page_margins.left = page.page_margins.right = 0.4
 
 
 def font(kind: Any, colour: str, *, bold: bool = False, size: float = 10.0) -> Any:
@@ -290,8 +318,9 @@ def font(kind: Any, colour: str, *, bold: bool = False, size: float = 10.0) -> A
     return kind(name=FONT, size=size, bold=bold, color=colour, family=2, charset=134)
 
 
-def _draw_notes(page: Worksheet, name: str, lines: Sequence[str]) -> None:
-    from openpyxl.styles import Alignment, Font
+def _draw_notes(page: Worksheet, name: str, lines: Sequence[str], legend: Mapping[str, str]) -> None:
+    """Draw the first sheet; `legend` says of colours what they mean."""
+    from openpyxl.styles import Alignment, Font, PatternFill
 
     page.title = name
     page.sheet_view.showGridLines = False
@@ -301,7 +330,12 @@ def _draw_notes(page: Worksheet, name: str, lines: Sequence[str]) -> None:
         put_text(cell, line)
         cell.font = font(Font, _TEXT, bold=y == 1, size=14.0 if y == 1 else 10.0)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
-        page.row_dimensions[y].height = 16.0 * max(1, -(-width(line) // 96)) + (8.0 if y == 1 else 2.0)
+        page.row_dimensions[y].height = 16.0 * max(1, -(-width(line) // 84)) + (8.0 if y == 1 else 2.0)
+    for y, (colour, line) in enumerate(legend.items(), start=len(lines) + 2):
+        cell = page.cell(y, 1)
+        put_text(cell, line)
+        cell.font, cell.fill = font(Font, _TEXT), PatternFill("solid", start_color=colour)
+    _print_on_paper(page, 1)
 
 
 def _repeatable(book: Workbook) -> bytes:

@@ -65,11 +65,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A sheet: its cells by (row, column), and the ranges that are merged."""
+    """A sheet: its cells by (row, column), the ranges that are merged, and whether nobody sees it."""
 
     name: str
     cells: Mapping[tuple[int, int], Cell]
     merged: tuple[str, ...] = ()
+    hidden: bool = False
 
 
 def reference(row: int, column: int) -> str:
@@ -92,6 +93,11 @@ def unescape(text: str) -> str:
     'a_x0041_'
     """
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def is_open(path: Path) -> bool:
+    """Whether Excel, WPS or LibreOffice has left beside a workbook the file that says it is open there."""
+    return any(path.with_name(name).is_file() for name in (f"~${path.name}", f".~lock.{path.name}#"))
 
 
 def read(path: Path, shown: str) -> dict[str, Grid]:
@@ -181,12 +187,12 @@ class _Package:
             if name in by_kind:
                 self._parse(by_kind[name], handler)
         found: dict[str, Grid] = {}
-        for name, link in outline.sheets[:MAX_SHEETS]:
+        for name, link, hidden in outline.sheets[:MAX_SHEETS]:
             kind, target = links[link]
             if kind == "worksheet":
                 handler = _Cells(texts.found, styles.dates(), outline.first_day, self._take)
                 self._parse(target, handler)
-                found[name] = Grid(name, handler.cells, tuple(handler.merged))
+                found[name] = Grid(name, handler.cells, tuple(handler.merged), hidden)
         return found
 
     def _take(self) -> None:
@@ -252,17 +258,18 @@ class _Links(_Handler):
 
 
 class _Outline(_Handler):
-    """The workbook part: sheets in order as (name, link), and the first day of its calendar."""
+    """The workbook part: sheets in order as (name, link, whether hidden), and the first day of its calendar."""
 
     def __init__(self) -> None:
-        self.sheets: list[tuple[str, str]] = []
+        self.sheets: list[tuple[str, str, bool]] = []
         self.first_day = dt.date(1899, 12, 30)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         local = _local(name)
         if local == "sheet":
             links = [value for key, value in attributes.items() if key.endswith(" id")]
-            self.sheets.append((unescape(attributes["name"]), links[0]))
+            hidden = attributes.get("state", "visible") != "visible"
+            self.sheets.append((unescape(attributes["name"]), links[0], hidden))
         elif local == "workbookPr" and attributes.get("date1904") in ("1", "true"):
             self.first_day = dt.date(1904, 1, 1)
 

@@ -407,18 +407,25 @@ def override(root: Node, path: str, new: Node, *, why: str, added: bool = False)
     """Put a node at a dotted path, in place; rows of lists are named by id or number.
 
     A quantity given as a bare number or list takes it as its `value`. What changes becomes an assumption
-    with the reason `why`; with `added` also what had no value before.
+    with the reason `why`; with `added` also what had no value before. A mapping with `drop: true` removes the row
+    that stands there; one with an `id` that its list has not yet is added to it, and with `added` so are the
+    sections around it.
 
     Returns:
         Whether there is such a place: all but the last part must exist.
     """
     node = root
     *way, last = _split(path)
-    for part in way:
-        node = _step(node, part)
+    is_row = isinstance(new.value, dict) and "id" in new.value and not _drops(new)
+    for index, part in enumerate(way):
+        above, node = node, _step(node, part)
+        if (node is None or node.value is None) and added and is_row and isinstance(above.value, dict):
+            node = above.value[part] = Node([] if index == len(way) - 1 else {}, new.file)
         if node is None:
             return False
     old = _step(node, last)
+    if _drops(new):
+        return _removed(node, last, old)
     is_quantity = old is not None and isinstance(old.value, dict) and not old.value.keys().isdisjoint(("value", "dist"))
     if is_quantity and not isinstance(new.value, dict):
         node, old, last = old, old.value.get("value"), "value"
@@ -430,8 +437,22 @@ def override(root: Node, path: str, new: Node, *, why: str, added: bool = False)
             _assume(node.value, why, new)
         return True
     if old is None:
-        return False
+        if not is_row or _id(new) != last or not _has_ids(node):
+            return False
+        node.value.append(new)
+        return True
     node.value[:] = [new if row is old else row for row in node.value]
+    return True
+
+
+def _removed(node: Node, last: str, old: Node | None) -> bool:
+    """Take a row out of its list or mapping; whether it was there."""
+    if old is None:
+        return False
+    if isinstance(node.value, dict):
+        del node.value[last]
+    else:
+        node.value[:] = [row for row in node.value if row is not old]
     return True
 
 
@@ -495,4 +516,4 @@ def _has_ids(node: Node) -> bool:
 
 
 def _drops(node: Node) -> bool:
-    return "drop" in node.value and node.value["drop"].value is True
+    return isinstance(node.value, dict) and "drop" in node.value and node.value["drop"].value is True

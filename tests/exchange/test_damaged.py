@@ -18,9 +18,12 @@ CHURN, USERS = "w-churn-rate", "w-users-six-months"
 @pytest.mark.parametrize(
     "row, heading, typed, code, fix",
     [
-        (CHURN, "Goal", "35%", "cell_number_text", "0.35"),
-        (USERS, "Goal", "1,200,000", "cell_number_text", "1200000"),
-        (USERS, "Goal", "５０万", "cell_number_text", "500000"),
+        (CHURN, "Goal", "35", "cell_number_text", "35"),
+        (CHURN, "Goal", "3万", "cell_number_text", "30000"),
+        (USERS, "Goal", "35%", "cell_number_text", "0.35"),
+        (USERS, "Goal", "1,2", "cell_number_text", "12"),
+        (USERS, "Goal", "1.2m", "cell_number_text", "1200000"),
+        (USERS, "Due in plan month", 46_204, "cell_serial", "2026-07-01"),
         (USERS, "Goal", "soon", "cell_number", "alone"),
         (USERS, "Goal", True, "cell_number", "alone"),
         (USERS, "Goal", dt.datetime(2027, 6, 1), "cell_date", "format the cell"),
@@ -63,7 +66,7 @@ def test_a_cell_that_cannot_be_taken(home, row, heading, typed, code, fix):
 def test_all_mistakes_of_all_sheets_and_of_the_plan_are_told_together(home):
     path, names = edited(
         quick(OWN),
-        ("Targets", CHURN, "Goal", "8%"),
+        ("Targets", CHURN, "Goal", "8"),
         ("Targets", USERS, "Due in plan month", 99),
         ("Ladder", "private_domain_users", "2027-02", "many"),
         ("Split", "east", "History", -3),
@@ -113,15 +116,21 @@ def test_sorted_rows_moved_columns_a_title_and_own_columns_are_no_change(home):
     assert opened(book.save())[0].changes == ()
 
 
-def test_deleted_rows_count_as_unchanged_and_are_told(home):
+def test_deleted_rows_leave_the_plan_and_are_told(home):
     path = quick()
     book = Editing(path)
-    book.book["Targets"].delete_rows(2, 3)
+    book.book["Targets"].delete_rows(2, 2)
+    book.book["Actual spend"].delete_rows(2)
     found, told = opened(book.save())
-    assert found.changes == ()
-    assert told[0] == (
-        "Sheet Targets: rows that are gone count as unchanged (3): w-brand-search, w-nps-target, w-users-six-months"
-    )
+    assert [(c.path, c.value) for c in found.changes] == [
+        (f"targets.{gone}", {"drop": True}) for gone in ("w-nps-target", "w-brand-search")
+    ]
+    assert [target.id for target in found.targets] == [t.id for t in load_plan(SMALL).targets][2:]
+    assert told == [
+        "Sheet Targets: taken out of the plan for this run, since their rows were deleted (2): "
+        "w-brand-search, w-nps-target",
+        "Sheet Actual spend: rows that are gone count as unchanged (1): moments_ads",
+    ]
 
 
 def test_an_id_given_twice(home):
@@ -268,12 +277,12 @@ def test_a_workbook_cannot_name_files_outside_the_project(home, file):
     assert problems(book.save()) == [("", "book_no_plan")]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"form": 1}', '{"form": 2, "plan": "x"}', "7"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"form": 2}', '{"form": 1, "plan": "x"}', "7"])
 def test_a_hidden_sheet_that_is_not_what_it_was(home, content):
     path = quick()
     book = Editing(path)
     book.book["_planlib"]["B1"].value = content
-    code = "book_form" if '"form": 2' in content else "book_foreign"
+    code = "book_form" if '"form": 1' in content else "book_foreign"
     assert problems(book.save()) == [("", code)]
 
 

@@ -52,10 +52,10 @@ def test_check_reads_a_workbook_and_tells_what_changed_in_it(call):
 
 
 def test_mistakes_end_with_two_in_the_language_asked_for(call):
-    path, names = edited(quick(), ("Targets", "w-churn-rate", "Goal", "8%"))
+    path, names = edited(quick(), ("Targets", "w-churn-rate", "Goal", "8"))
     status, out, err = call("run", str(path), "--locale", "zh")
     assert (status, out) == (2, "")
-    assert names[0] in err and "0.08" in err and "改法" in err
+    assert names[0] in err and "改法" in err
     status, _, err = call("check", str(path), SMALL, "params/nobody.yaml")
     assert status == 2 and "nobody.yaml" in err and names[0] in err
 

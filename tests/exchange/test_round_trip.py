@@ -195,7 +195,10 @@ def test_hidden_sheet_tells_what_the_sheets_hold(home):
     was = before(grids, "own.xlsx")
     assert (was.plan, was.file, was.start, was.locale) == ("own", OWN, "2027-01", "en")
     assert was.sha256 == load_plan(OWN).sha256
-    assert [sheet.key for sheet in was.sheets] == ["targets", "ladder", "split", "budget", "actual", "tasks"]
+    assert [sheet.key for sheet in was.sheets] == [
+        "targets", "ladder", "split", "channels", "budget", "actual", "experiments", "tasks", "team", "risks",
+        "actions", "assumptions",
+    ]  # fmt: skip
     targets = was.sheets[0]
     assert len(targets.values) == len(load_plan(OWN).targets)
     assert targets.values["w-users-six-months"]["goal"] == 1_000_000

@@ -51,7 +51,7 @@ def test_an_unchanged_workbook_changes_nothing(home):
     page = openpyxl.load_workbook(path)["Tasks"]
     shown = [[cell.value for cell in row][:8] for row in page.iter_rows(min_row=2, max_row=4)]
     assert shown[1] == ["test", "Test", "IT", 3, 5, 8, "build, brief SS+5d", None]
-    assert shown[0][7] == "Content team 2"
+    assert shown[0][7] == "content 2"
 
 
 def test_durations_and_ties_change_the_run_and_not_the_plan(home, plan):
@@ -141,7 +141,7 @@ FINISH = "Finish (expected until 100 % done)"
     ("task", "heading", "value", "code"),
     [
         ("build", "Working days, most likely", "twelve", "cell_number"),
-        ("build", "Working days, most likely", "12", "cell_number_text"),
+        ("build", "Working days, most likely", "12%", "cell_number_text"),
         ("build", "Working days, most likely", "=F2*2", "cell_formula"),
         ("build", "Working days, most likely", 25, "low_above_high"),
         ("build", "Working days, most likely", None, "missing"),

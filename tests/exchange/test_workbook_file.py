@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planlib.core.errors import InputError
 from planlib.core.words import words
 from planlib.exchange import xlsx
-from planlib.exchange.sheets import ID, Column, Row, Sheet, Sum
+from planlib.exchange.sheets import ID, Column, Row, Sheet, Sum, kinds
 from planlib.exchange.values import same
 from planlib.exchange.write import workbook_bytes
 from planlib.plan import load_plan
@@ -53,9 +53,10 @@ def test_the_package_is_sound(home, plan):
 def test_other_programs_read_the_same(home):
     path, plan = quick(OWN), load_plan(OWN)
     book = openpyxl.load_workbook(path)
-    seen = ["Notes", "Targets", "Ladder", "Split", "Budget", "Actual spend", "Tasks"]
+    seen = ["Notes", "Targets", "Ladder", "Split", "Channels", "Budget", "Actual spend", "Experiments", "Tasks", "Team",
+            "Risks", "Actions", "Assumptions"]  # fmt: skip
     assert book.sheetnames == [*seen, "_planlib", "_lists"]
-    assert [book[name].sheet_state for name in book.sheetnames] == ["visible"] * 7 + ["hidden"] * 2
+    assert [book[name].sheet_state for name in book.sheetnames] == ["visible"] * 13 + ["hidden"] * 2
     assert all(book[name].freeze_panes == "C2" for name in ("Targets", "Ladder", "Split"))
     frame = pd.read_excel(path, sheet_name="Targets")
     assert list(frame["ID"]) == [target.id for target in plan.targets]
@@ -213,5 +214,5 @@ def test_names_of_sheets_and_every_label_are_unlike():
     """A heading or choice given twice could not be read back."""
     for locale in ("zh", "en"):
         w = words(locale)
-        sheets = [w.text(f"exchange.sheet.{key}") for key in ("notes", "targets", "ladder", "split")]
-        assert len(set(sheets)) == 4 and all(len(name) <= 31 for name in sheets)
+        sheets = [w.text(f"exchange.sheet.{key}") for key in ("notes", *(kind.key for kind in kinds()))]
+        assert len(set(sheets)) == 13 and all(len(name) <= 31 for name in sheets)
