@@ -168,6 +168,11 @@ class Session:
             self._undo.append(self.setting)
             self.setting = {}
 
+    def forget(self) -> None:
+        """Begin anew: no movement to undo, every lever where the plan has it."""
+        self.settle()
+        self.setting, self._undo = {}, []
+
     def position(self, lever: str) -> float:
         """Return where a lever stands."""
         return self.setting.get(lever, self.levers[lever].value)

@@ -277,13 +277,16 @@ def _calendar(page: _Page, data: Views, words: Words, x: float, y: float, width:
         page.text(x, y + _HEAD + 12, words.text("whatif.view.no_gates"), size=9)
         return
     gates, lanes = list(found.gates)[:MOST_GATES], list(found.lanes)
+    tall = height - _HEAD - 20
+    lanes = lanes if tall / max(len(gates) + len(lanes), 1) >= 10 else []  # a page has room for the gates alone
     last = max([1.0, *(g.due for g in gates), *(g.setting[2] for g in gates)])
     months = int(min(max(np.ceil(last), 3), data.months + 6))
-    names = [words.pick(g.name) for g in gates] + [words.pick(name) for name, _ in lanes]
-    room = min(max(b.width_of(name, 8.5) for name in names) + 8, 0.36 * width)
-    x0, x1 = x + room, x + width - 6
     rows = len(gates) + len(lanes)
-    top, pitch = y + _HEAD + 16, min((height - _HEAD - 20) / max(rows, 1), 17.0)
+    top, pitch = y + _HEAD + 16, min(tall / max(rows, 1), 17.0)
+    size = min(8.5, 0.88 * pitch)
+    names = [words.pick(g.name) for g in gates] + [words.pick(name) for name, _ in lanes]
+    room = min(max(b.width_of(name, size) for name in names) + 8, 0.36 * width)
+    x0, x1 = x + room, x + width - 6
 
     def px(t: float) -> float:
         return x0 + min(max(t, 0.0), months) / months * (x1 - x0)
@@ -297,7 +300,7 @@ def _calendar(page: _Page, data: Views, words: Words, x: float, y: float, width:
             page.text((px(t) + px(t + 1)) / 2, top - 10, said, size=8.5, anchor="middle")
     for k, (name, bars) in enumerate(lanes):
         place = top + (k + 0.5) * pitch
-        page.text(x, place, _cut(words.pick(name), room - 6, 8.5), size=8.5, weight="Medium")
+        page.text(x, place, _cut(words.pick(name), room - 6, size), size=size, weight="Medium")
         for start, end, critical in bars:
             page.box(px(start), place - 0.3 * pitch, max(px(end) - px(start), 1.0), 0.6 * pitch,
                      b.BLUES[3] if critical else b.BLUES[1])  # fmt: skip
@@ -305,9 +308,9 @@ def _calendar(page: _Page, data: Views, words: Words, x: float, y: float, width:
         place = top + (k + 0.5) * pitch
         late = gate.setting[1] > gate.due + 1e-9
         colour = b.RED if late else b.TEAL
-        page.text(x, place, _cut(words.pick(gate.name), room - 6, 8.5), size=8.5)
+        page.text(x, place, _cut(words.pick(gate.name), room - 6, size), size=size)
         page.line([(px(gate.setting[0]), place), (px(gate.setting[2]), place)], colour, 3.0)
-        page.line([(px(gate.due), place - 5), (px(gate.due), place + 5)], b.INK, 1.4)
+        page.line([(px(gate.due), place - 0.4 * pitch), (px(gate.due), place + 0.4 * pitch)], b.INK, 1.4)
         page.ring(px(gate.plan), place, 3.2, b.INK2, filled=False)
         page.ring(px(gate.setting[1]), place, 3.2, colour)
 
