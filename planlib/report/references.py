@@ -10,12 +10,14 @@ A text takes every number from a run, by a reference in braces, so that it never
     {metric: private_domain_users}                a name out of the catalogue
     {plan: title}                                 title, owner, start, end, months, as_of
 
-A question mark before the closing brace, as in {20_funnel_targets.gap?}, says that the value may be missing. What is
-missing is told to the caller, who decides what to leave out; what is unknown is a problem with the nearest names.
+A question mark before the closing brace, as in {20_funnel_targets.gap?}, says that the name may be missing. What is
+missing (so marked, of a notebook that is not in the run, or without a value) is told to the caller, who decides what to
+leave out; what is unknown is a problem with the nearest names.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +46,8 @@ _CELL = re.compile(rf"({_ID})\.({_ID})\[(?:({_ID})=)?([^\[\]=]+)\]\.({_ID})")
 _SAY = re.compile(rf"({_ID})\.({_ID})\.({_ID})")
 _NAMED = re.compile(r"(say|metric|plan):\s*(.+)")
 # A digit that belongs to a name: behind a letter (W5.1, G1), of a sales festival (6.18), or marked `2026`.
-_NAMES = re.compile(r"`[^`\n]*`|[A-Za-z_][\w./-]*|(?<![\d.])(?:6\.18|11\.11|12\.12)(?![\d.])")
+_NAMES = re.compile(r"`[^`\n]*`|[A-Za-z_][A-Za-z0-9_./-]*|(?<![\d.])(?:6\.18|11\.11|12\.12)(?![\d.])")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MANY = 8
 
 
@@ -62,7 +65,7 @@ class Filled:
     """A text with its references filled.
 
     Attributes:
-        text: ready to be set; references that could not be filled stand in it as they were typed.
+        text: ready to be set; references that could not be filled stand in it as typed, a missing value as a dash.
         missing: what this run lacks, as `notebook` or as the reference, in the order of the text.
         problems: references and literal numbers that are wrong.
     """
@@ -109,7 +112,7 @@ def fill(text: str, run: Run, words: Words, place: Place) -> Filled:
             else:
                 problems.append(unknown(error, place))
             return found[0]
-        if shown == "—" and typed.endswith("?"):
+        if shown == "—":
             missing.append(typed.removesuffix("?").strip())
         return shown
 
@@ -125,8 +128,8 @@ def literal_numbers(text: str, place: Place) -> Iterator[Problem]:
     Digits may stand behind a letter (W5.1, G1), in the name of a sales festival (6.18, 11.11, 12.12), or between
     backticks, which mark a name (`2026`); everything else is a number and belongs into results.
 
-    >>> [problem.given for problem in literal_numbers("G1, W5.1, `2026`, 6.18: 40% of {a.b} 3", Place())]
-    ['40%', '3']
+    >>> [problem.given for problem in literal_numbers("G1, W5.1, `2026`, 6.18: 40% of {a.b} 3, GMV增长20%", Place())]
+    ['40%', '3', '20%']
     """
     bare = _NAMES.sub(" ", BRACES.sub(" ", text))
     for found in re.finditer(r"[+−-]?¥?\d[\d,.]*\s?[%％万亿]?", bare):
@@ -212,7 +215,8 @@ def _cell(found: re.Match[str], run: Run, words: Words) -> str:
             raise Unknown(f"{key}={wanted}", [f"{key}={row[key]}" for row in rows])
     if column not in row and f"{column}_{words.locale}" not in row:
         raise Unknown(column, row)
-    return cell_text(words, run.plan, row, column, units[table])
+    shown = cell_text(words, run.plan, row, column, units[table])
+    return words.date(dt.date.fromisoformat(shown)) if _DAY.fullmatch(shown) else shown
 
 
 def _sentence(reference: str, run: Run, words: Words) -> str:
@@ -229,7 +233,9 @@ def _sentence(reference: str, run: Run, words: Words) -> str:
     if name not in owner:
         raise Unknown(reference, choice)
     recorded = owner[name].get(part)
-    return " ".join(res.text(words, results, recorded).split()) if recorded else "—"
+    if not recorded:
+        return "—"
+    return " ".join(res.text(words, results, recorded).split()).rstrip("。.")  # the text around it ends the sentence
 
 
 def _metric_name(reference: str, run: Run, words: Words) -> str:
