@@ -25,6 +25,7 @@ from planlib.report.outlook_story import goal_name
 
 PATHS = 1_000
 MOST_ROWS = 13  # of the page
+_SWITCHES = ("haste", "mitigation")  # levers that are pulled or not
 _SLIP = re.compile(r"([a-z][a-z0-9_-]*)=(-?[0-9]+(?:\.[0-9]+)?)d")
 _USERS, _TO_DATE = "private_domain_users", outlooking.TO_DATE
 
@@ -188,7 +189,7 @@ def _repair_rows(repairs: Any, sure: str, w: Words) -> list[tuple[tuple[str, ...
 def _factor(setting: float | None, lever: str, w: Words) -> str:
     if setting is None:
         return "—"
-    return w.text("answers.done") if lever in ("haste", "mitigation") else w.number(setting, "multiple")
+    return w.text("answers.done") if lever in _SWITCHES else w.number(setting, "multiple")
 
 
 def _repair_notes(repairs: Any | None, w: Words) -> list[str]:
@@ -348,7 +349,9 @@ def _restore(
     found = repairs.inside
     comma = w.text("consistency.comma")
     settings = comma.join(
-        w.text("answers.whatif.lever", lever=w.text(f"outlook.lever.{lever}"), setting=_factor(x, lever, w))
+        w.text(f"outlook.lever.{lever}")
+        if lever in _SWITCHES
+        else w.text("answers.whatif.lever", lever=w.text(f"outlook.lever.{lever}"), setting=_factor(x, lever, w))
         for lever, x in found.settings.items()
     )
     told = {"target": name, "was": w.number(was, "probability"), "set": settings or "—"}

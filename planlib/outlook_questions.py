@@ -21,7 +21,7 @@ from planlib.funnel.chances import Joint as Together
 from planlib.funnel.sensitivity import elasticities
 from planlib.outlook import information
 from planlib.outlook.causes import Change, Split, change, split
-from planlib.outlook.forecast import LEAST_ESS, reweigh, tempered
+from planlib.outlook.forecast import LEAST_ESS, Weights, quantiles, reweigh, tempered
 from planlib.outlook.joint import Joint
 from planlib.outlook.recovery import Recovery, Scale, Switch, restore
 from planlib.outlooking import CAUSES, TO_DATE, World
@@ -549,3 +549,30 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     world = latent.world(drawn.scores)
     even = np.full(few, 1.0 / few)
     return Again(last, "tempered", drawn.ess, even, world.metrics(world.run()), -drawn.log_evidence / len(known))
+
+
+def standing(asked: Asked, found: Again, actuals: Mapping[str, Mapping[int, float]], *, error: float = 0.05) -> str:
+    """Return how the forecast again stands to what happened and to the one before.
+
+    `outside`: what happened in the last known month lies beyond the new 80 % range, widened by twice the error, so that
+    the plan's figures cannot say it; `moved`: the middle of the forecast before lies outside the new range at the end;
+    `held`: neither.
+
+    Args:
+        asked: the plan's paths.
+        found: the forecast again.
+        actuals, error: as it was made from.
+    """
+    weights = Weights(found.weights, found.ess, 0.0)
+    for name, row in actuals.items():
+        level = row.get(found.months)
+        if level is None:
+            continue
+        low, high = quantiles(found.metrics[name][:, found.months - 1], weights, [0.1, 0.9])
+        if not low * (1 - 2 * error) <= level <= high * (1 + 2 * error):
+            return "outside"
+    for name in ("private_domain_users", TO_DATE):
+        low, high = quantiles(found.metrics[name][:, -1], weights, [0.1, 0.9])
+        if not low <= np.median(asked.metrics[name][:, -1]) <= high:
+            return "moved"
+    return "held"

@@ -180,3 +180,20 @@ def test_the_forecast_again_covers_what_it_says():
 @pytest.mark.timeout(1_800)
 def test_the_forecast_again_covers_what_it_says_over_200_years():
     assert abs(coverage(200, 20_000, 0.1) - 0.8) < 4 * (0.16 / 200) ** 0.5
+
+
+def test_the_forecast_again_says_how_it_stands(asked):
+    """As expected it holds; half of everything moves it; what no path can say lies outside."""
+    paths = asked.world.paths
+    every = {name: np.broadcast_to(x, (paths, x.shape[1])) for name, x in asked.metrics.items()}
+    middle = {"gmv": {3: float(np.median(every["gmv"][:, 2]))}}
+
+    def state(scale, actuals):
+        metrics = {name: scale * x for name, x in every.items()}
+        found = q.Again(3, "weights", float(paths), np.full(paths, 1 / paths), metrics, 0.0)
+        return q.standing(asked, found, actuals)
+
+    assert state(1.0, middle) == "held"
+    assert state(0.5, {"gmv": {3: middle["gmv"][3] / 2}}) == "moved"
+    assert state(1.0, {"gmv": {3: 10 * middle["gmv"][3]}}) == "outside"
+    assert state(1.0, {"gmv": {2: 0.0}}) == "held"  # only the last known month counts

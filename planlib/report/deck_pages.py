@@ -19,6 +19,8 @@ from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
 from planlib.report.deck_tables import MISSING, Column, general_columns, glue, lay_out, month_day, target_columns
+from planlib.report.joint_chances import joint_chances, with_joint
+from planlib.report.page_words import replaced
 from planlib.report.typeset import Style, fit, line_count, sense_lines, soften
 
 LEFT, LIVE = 48.0, 864.0
@@ -153,7 +155,7 @@ class Edition:
                 page_id,
                 kicker=self.words.text(page["section"]),
                 title=title + suffix,
-                subtitle=self.say(results, page["subtitle"]) if page.get("subtitle") else "",
+                subtitle=self._subtitle(notebook, results, page),
                 reading=reading,
                 source=self._source(self.say(results, page["source"])),
                 blocks=blocks,
@@ -247,14 +249,26 @@ class Edition:
             0
         ]
 
+    def _columns(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, list[Column]]:
+        """Return the columns of the page's table in every language, so that all decks break at the same rows."""
         table = page["table"] or {"id": "targets"}
         rows = self.run.rows(notebook, table["id"])
         if page["layout"] == "targets":
+            rows = with_joint(rows, joint_chances(self.run.results))
             return {locale: target_columns(words(locale), self.run.plan, rows) for locale in LOCALES}
         units = next(entry["units"] for entry in results["tables"] if entry["id"] == table["id"])
         return {
             locale: general_columns(words(locale), self.run.plan, table["columns"], rows, units) for locale in LOCALES
         }
+
+    def _subtitle(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> str:
+        """Return a page's subtitle; a targets page with the chances of the outlook says so."""
+        if page["layout"] == "targets":
+            chances = joint_chances(self.run.results)
+            rows = self.run.rows(notebook, (page["table"] or {"id": "targets"})["id"])
+            if any(row.get("id") in chances for row in rows):
+                return self.label("targets.joint")
+        return self.say(results, page["subtitle"]) if page.get("subtitle") else ""
 
     def _chart(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> Chart:
         found = next((entry for entry in results["charts"] if entry["id"] == page["chart"]), None)

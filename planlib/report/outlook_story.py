@@ -351,6 +351,20 @@ def recovery_page(book: Any, repairs: Any) -> None:
         )  # fmt: skip
 
 
+def again_page(book: Any, standing: str) -> None:
+    """Record the page of the forecast with what is known so far beside the one before.
+
+    Args:
+        standing: held, moved or outside, see `planlib.outlook_questions.standing`.
+    """
+    values = {"months": "known", "users": "users_again", "before": "users_joint"}
+    book.page(
+        "outlook_again", layout="chart", section=_SECTION, chart="again",
+        title=book.text("outlook.title.again", **values), subtitle=book.text("outlook.subtitle.again"),
+        reading=book.text(f"outlook.reading.again_{standing}"), source=book.text(_SOURCE),
+    )  # fmt: skip
+
+
 def gap_finding(book: Any, splits: Mapping[str, Any]) -> None:
     """Record what running everything together makes of the plan."""
     short = book_value(book, "gmv_plan") - book_value(book, "gmv_joint")

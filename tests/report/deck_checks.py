@@ -25,6 +25,7 @@ from planlib.core.words import LOCALES, words
 from planlib.report.deck import Deck, build_deck, make_decks, read_run
 from planlib.report.deck_pages import Run
 from planlib.report.deck_tables import is_missing, month_day
+from planlib.report.joint_chances import joint_chances
 
 _ORDER = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = rf"(?:{'|'.join(_ORDER)})[a-z]*"
@@ -71,7 +72,7 @@ def untraced_numbers(run_dir: Path, locale: str) -> list[str]:
     for page, text in zip(deck.content["pages"], page_texts(run_dir, locale), strict=True):
         own = page["id"].split(".")[0]
         notebooks = [own] if own in run.results else list(run.results)
-        cells = [*_cells(run, notebooks, page), *_deck_cells(run, deck, page)]
+        cells = [*_cells(run, notebooks, page), *_deck_cells(run, deck, page), *_joint_cells(run, page)]
         dates = _dates(run, notebooks)
         ticks, words = _ticks(tick_texts(deck, page))
         found, rest = _split_dates(_without(text, [*_fixed_texts(run, page), *words]), dates)
@@ -245,11 +246,19 @@ def _cells(run: Run, notebooks: list[str], page: Mapping[str, Any]) -> Iterator[
                 )
 
 
+def _joint_cells(run: Run, page: Mapping[str, Any]) -> Iterator[float]:
+    """Yield the chances of the outlook, which a targets page shows."""
+    pages = {f"{name}.{own['id']}": own for name, found in run.results.items() for own in found["pages"]}
+    if pages.get(page["id"], {}).get("layout") == "targets":
+        yield from joint_chances(run.results).values()
+
+
 def _tables_behind(results: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:
     recorded = next((own for own in results["pages"] if f"{results['notebook']}.{own['id']}" == page["id"]), None)
     if page.get("chart") or (recorded and recorded["chart"]):
         return [table["id"] for table in results["tables"]]
-    return [recorded["table"]["id"]] if recorded and recorded["table"] else []
+    several = [table["id"] for table in (recorded or {}).get("tables", ())]
+    return [recorded["table"]["id"]] if recorded and recorded["table"] else several
 
 
 def _deck_cells(run: Run, deck: Deck, page: Mapping[str, Any]) -> Iterator[float]:

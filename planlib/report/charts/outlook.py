@@ -133,6 +133,59 @@ def together(panels: Sequence[Fan], start: str, words: Words) -> Figure:
     return figure
 
 
+@dataclass(frozen=True, eq=False)
+class Again:
+    """One measure forecast before and again, over the months.
+
+    Attributes:
+        name: locale key of its heading.
+        unit: of its values.
+        plan: (T,) the plan without chance.
+        before, after: (3, T) low, middle and high of each forecast.
+        known: (month, level) of what happened.
+    """
+
+    name: str
+    unit: str
+    plan: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    known: tuple[tuple[int, float], ...] = ()
+
+
+@b.styled
+def again(panels: Sequence[Again], start: str, words: Words) -> Figure:
+    """Draw for each measure the forecast before in grey, the one with what is known in blue, and what happened."""
+    figure = b.canvas()
+    column = 128.0
+    for k, data in enumerate(panels):
+        ax = b.panel(figure, 44 + k * (_HALF + 36), 40, _HALF - 44 - column, 250)
+        months = len(data.plan)
+        x = np.arange(1, months + 1)
+        tops = [data.plan.max(), data.before.max(), data.after.max(), *(level for _, level in data.known)]
+        b.month_axis(ax, start, months, words)
+        b.value_axis(ax, float(max(tops)) * 1.02, data.unit, words)
+        b.heading(ax, words.text(data.name), dy=24, dx=-36)
+        for (low, middle, high), band, line, z in (
+            (data.before, b.GRID, b.INK3, 2), (data.after, b.BLUES[1], b.BLUE, 3),
+        ):  # fmt: skip
+            ax.fill_between(x, low, high, color=band, alpha=0.8, linewidth=0, zorder=z)
+            ax.plot(x, middle, color=line, linewidth=2.2 if line == b.BLUE else 1.4, zorder=z + 2)
+        ax.plot(x, data.plan, color=b.INK2, linewidth=1.2, linestyle=(0, (4, 2)), zorder=6)
+        if data.known:
+            ax.plot(*zip(*data.known, strict=True), "o", color=b.INK, markersize=3.6, zorder=7)
+        rows = [
+            ("plan", data.plan[-1], b.INK2), ("before", data.before[1][-1], b.INK3), ("after", data.after[1][-1], b.BLUE),
+            ("high", data.after[2][-1], b.BLUE), ("low", data.after[0][-1], b.BLUE),
+        ]  # fmt: skip
+        labels = [
+            b.EndLabel(float(y), words.text(f"outlook.charts.again_{key}"), words.number(float(y), data.unit), colour)
+            for key, y, colour in rows
+        ]
+        b.end_labels(ax, months, labels, size=9)
+    return figure
+
+
 @b.styled
 def steps(panels: Sequence[Steps], words: Words) -> Figure:
     """Draw for each measure the way from the plan's forecast to the mean of the paths, a bar for each cause."""
