@@ -20,7 +20,6 @@ from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
 from planlib.report.deck_tables import MISSING, Column, general_columns, glue, lay_out, month_day, target_columns
 from planlib.report.joint_chances import joint_chances, with_joint
-from planlib.report.page_words import replaced
 from planlib.report.typeset import Style, fit, line_count, sense_lines, soften
 
 LEFT, LIVE = 48.0, 864.0
@@ -29,13 +28,13 @@ TABLE_TOP, TABLE_HEIGHT = 120.0, 328.0
 SCHEDULE_TOP, SCHEDULE_HEIGHT = 102.0, 396.0
 COVER_CHART_HEIGHT = 288.0
 MOST_FINDINGS = 5
-
 CHANGES = "changes"  # who records what changed since the last review
 BOARD_HEIGHT = 382.0  # of a page of several tables, which has no reading
+
 _SPLIT_GAP = 24.0
-_NARROWEST_TABLE = 280.0
 _BOARD_HEADING, _BOARD_GAP = 17.0, 11.0
 _BOARD_PITCHES = {"most_pitch": 21.0, "least_pitch": 18.0}
+_NARROWEST_TABLE = 280.0
 _LAST_CHAPTER = "assumptions"
 _SUMMARY_HEAVY = {"zh": 14.0, "en": 13.0}
 _TITLE_SIZES = {"zh": (23.0, 20.0, 17.0), "en": (20.0, 18.0, 16.0)}
@@ -86,7 +85,6 @@ class Page:
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
-class Pages:
 @dataclass(frozen=True, slots=True)
 class Edition:
     """Which pages a deck shows.
@@ -102,6 +100,7 @@ class Edition:
     cover: bool
 
 
+class Pages:
     """Makes the pages of one deck in one language."""
 
     def __init__(self, run: Run, words: Words):
@@ -114,8 +113,8 @@ class Edition:
 
         Args:
             notebooks: only the pages that these notebooks recorded; None for the whole deck.
-        """
             edition: the pages of this edition. What changed since the last review opens it, before the summary.
+        """
         chosen = [name for name in self.run.results if notebooks is None or name in notebooks]
         recorded = [(name, page) for name in chosen for page in self.run.results[name]["pages"]]
         targets = [entry for entry in recorded if entry[1]["layout"] == "targets"]
@@ -174,11 +173,11 @@ class Edition:
         has_reading: bool,
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the blocks of each page that a recorded page becomes."""
-        columns = self._columns(notebook, results, page) if page["table"] or page["layout"] == "targets" else None
-
         if page["layout"] == "board":
             yield self._board(notebook, results, page, page_id)
             return
+        columns = self._columns(notebook, results, page) if page["table"] or page["layout"] == "targets" else None
+
         def cut(width: float, height: float) -> list[dict[str, Any]]:
             return lay_out(columns, width=width, height=height, locale=self.locale, where=page_id)
 
@@ -203,8 +202,6 @@ class Edition:
             yield [picture]
             yield from ([block | {"x": LEFT, "y": TABLE_TOP}] for block in cut(LIVE, TABLE_HEIGHT))
 
-    def _columns(self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, list[Column]]:
-        """Return the columns of the page's table in every language, so that all decks break at the same rows."""
     def _board(
         self, notebook: str, results: Mapping[str, Any], page: Mapping[str, Any], page_id: str
     ) -> list[dict[str, Any]]:
