@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 PREFIX = "own_"
 AGGREGATES = ("count", "distinct", "sum", "mean", "share")
@@ -116,6 +117,13 @@ def declare(metrics: Iterable[OwnMetric]) -> None:
     """Put the metrics of a plan in force; those of plans loaded before stay known by their ids."""
     _in_force[:] = metrics
     _known.update({metric.id: metric for metric in _in_force})
+
+
+def know(names: Mapping[str, Mapping[str, Any]]) -> None:
+    """Learn names and units out of results, for words alone: id -> {names, unit}."""
+    for metric_id, said in names.items():
+        found = OwnMetric(metric_id, said["names"], said["unit"], "up", Counted("", "count"))
+        _known.setdefault(metric_id, found)
 
 
 def in_force() -> tuple[OwnMetric, ...]:

@@ -174,9 +174,11 @@ def load_plan(
     if seed is not None:
         problems += _apply(tree, "plan.seed", Node(seed, "--seed"), "--seed")
     if before is None:  # a resolved plan has them already
+        from planlib.plan import logo
         from planlib.plan.days import add_days
 
         problems += add_days(tree, path.parent)
+        problems += logo.problems(tree, path.parent)
     found = _validate(m.PlanModel, tree, shown, problems)
     own.declare(declared(found.own_metrics))
     typed = {dotted(where): node.typed for where, node in tree.walk() if node.typed}

@@ -14,11 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from planlib.core import own
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, words
 from planlib.report import fonts
+from planlib.report.brand import logo_files, look
 from planlib.report.deck_pages import Edition, Page, Pages, Run, chart_texts
+from planlib.report.page_words import refuse_unknown
 
 PNG_PIXELS_PER_INCH = 144  # two pixels a point
 _NOT_SHOWN = {"alt", "word", "id", "kind", "file", "heading", "goes_to", "tone", "weight", "align", "status"}
@@ -39,10 +42,10 @@ def make_decks(
     locales: Sequence[str] | None = None,
     pages: Sequence[str | int] | None = None,
     notebooks: Sequence[str] | None = None,
+    edition: Edition | None = None,
     png_dir: str | Path | None = None,
     out_dir: str | Path | None = None,
 ) -> list[Path]:
-    edition: Edition | None = None,
     """Write the decks of a run and return their paths.
 
     Args:
@@ -51,10 +54,10 @@ def make_decks(
         pages: page numbers of the deck, ranges such as "4-6", or page ids; None for all. Numbers on the pages
             stay those of the whole deck.
         notebooks: only the pages that these notebooks recorded, numbered on their own.
+        edition: the pages of a review's deck, numbered on their own.
         png_dir: also write every page as a PNG of 1920 x 1080 there.
         out_dir: in place of <run_dir>/decks.
 
-        edition: the pages of a review's deck, numbered on their own.
     Raises:
         InputError: no results, an unknown page or notebook, a character the fonts lack, a text no page can hold.
             Every language is checked before a file is written.
@@ -88,6 +91,8 @@ def read_run(run_dir: str | Path) -> Run:
     found = {path.parent.name: res.load(path) for path in sorted(folder.glob("*/results.json"))}
     if not found:
         raise InputError(Problem("no_results", file=str(folder)))
+    for results in found.values():
+        own.know(results["plan"].get("own_metrics", {}))
     order = [name for name in _manifest_order(folder) if name in found]
     return Run(folder, {name: found[name] for name in dict.fromkeys([*order, *found])})
 
@@ -98,14 +103,15 @@ def build_deck(
     *,
     pages: Sequence[str | int] | None = None,
     notebooks: Sequence[str] | None = None,
+    edition: Edition | None = None,
 ) -> Deck:
     """Return the content of a deck in one language; see `make_decks`."""
     unknown = [name for name in notebooks or () if name not in run.results]
     if unknown:
         choice = ", ".join(run.results)
-    edition: Edition | None = None,
         raise InputError(*(Problem("choice", field="notebook", given=n, values={"choice": choice}) for n in unknown))
     w = words(locale)
+    refuse_unknown(run)
     everything = Pages(run, w).all(notebooks=notebooks, edition=edition)
     numbers = _chosen(everything, pages)
     content = {
@@ -114,6 +120,7 @@ def build_deck(
         "author": run.plan.get("owner") or w.text("deck.author"),
         "date": [run.as_of.year, run.as_of.month, run.as_of.day],
         "labels": {"reading": w.text("deck.reading")},
+        "look": look(run, w),
         "pages": [
             everything[number - 1].content | {"number": str(number), "of": w.text("deck.of", pages=len(everything))}
             for number in numbers
@@ -121,6 +128,7 @@ def build_deck(
     }
     _link(content["pages"], {page.id: i for i, page in reversed(list(enumerate(everything, 1)))}, numbers)
     charts = {name: path for number in numbers for name, path in everything[number - 1].files.items()}
+    charts |= logo_files(run)
     own = [edition.name] if edition else []
     parts = [run.plan["id"], *own, *(notebooks or ()), *(["pages"] if pages else []), locale]
     return Deck(".".join(parts), content, charts)

@@ -20,6 +20,7 @@ from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
 from planlib.report.deck_tables import MISSING, Column, general_columns, glue, lay_out, month_day, target_columns
 from planlib.report.joint_chances import joint_chances, with_joint
+from planlib.report.page_words import replaced
 from planlib.report.typeset import Style, fit, line_count, sense_lines, soften
 
 LEFT, LIVE = 48.0, 864.0
@@ -144,8 +145,9 @@ class Pages:
         results = self.run.results[notebook]
         page_id = f"{notebook}.{page['id']}"
         chart = self._chart(notebook, results, page) if page["chart"] else None
-        title = self.say(results, page["title"])
-        reading = self.say(results, page["reading"]) if page.get("reading") else ""
+        own = replaced(self.run, self.words, page_id)
+        title = own.get("title") or self.say(results, page["title"])
+        reading = own.get("reading") or (self.say(results, page["reading"]) if page.get("reading") else "")
         bodies = list(self._bodies(notebook, results, page, page_id, chart, bool(reading)))
         pages = []
         for part, blocks in enumerate(bodies, 1):

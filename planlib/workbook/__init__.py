@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["start"]  # noqa: F822 - see __getattr__
+__all__ = ["own", "start"]  # noqa: F822 - see __getattr__
 
 
 def __getattr__(name: str) -> Any:
@@ -11,4 +11,8 @@ def __getattr__(name: str) -> Any:
         from planlib.workbook.context import start
 
         return start
+    if name == "own":
+        from planlib.workbook.own_book import own
+
+        return own
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

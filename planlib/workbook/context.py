@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from planlib.data.engine import Engine
 
 Text = dict[str, Any]
+LOGO = "brand/logo"
 
 
 class CheckFailed(RuntimeError):
@@ -351,8 +352,8 @@ class Book:
         source: Text,
         chart: str | None = None,
         table: Mapping[str, Any] | None = None,
-    ) -> None:
         tables: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """Record a page of the deck; docs/deck-pages.md says what each layout takes."""
         self._record["pages"].append(
             {
@@ -365,8 +366,8 @@ class Book:
                 "source": source,
                 "chart": chart,
                 "table": dict(table) if table else None,
-            }
                 **({"tables": [dict(one) for one in tables]} if tables else {}),
+            }
         )
 
     def decision(self, decision_id: str, reasons: Sequence[str]) -> None:
@@ -382,6 +383,8 @@ class Book:
         """
         found = self._so_far()
         self._try_texts(found)
+        if self.plan.report.brand.logo:
+            self._keep_logo(self.plan.report.brand.logo)
         path = self.folder / "results.json"
         res.write(path, found)
         failed = [c["id"] for c in self._record["checks"] if c["status"] == "FAIL"]
@@ -408,6 +411,7 @@ class Book:
                 "classification": brand.classification and brand.classification.model_dump(),
                 "owner": plan.model.plan.owner,
                 **_changed_in(plan),
+                **_of_report(plan),
             },
             **self._record,
             **({"sample": True} if self._record["inputs"] and self.on_sample else {}),
@@ -415,6 +419,14 @@ class Book:
             "decision": self._decision,
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "planlib": _own_version()},
         }
+
+    def _keep_logo(self, name: str) -> None:
+        """Put the logo beside the results, since decks are made of these alone."""
+        from planlib.plan import logo
+
+        place = Path(self.plan.file).parent
+        res.write_whole(self.folder / LOGO, logo.read(place, name).content)
+        self.input_file(place / name)
 
     def _try_texts(self, found: Mapping[str, Any]) -> None:
         for locale in LOCALES:
@@ -426,6 +438,16 @@ class Book:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._record["inputs"].append({"file": Path(path).as_posix(), "sha256": digest, "rows": rows})
+
+
+def _of_report(plan: Plan) -> dict[str, Any]:
+    """Return what a plan says of its decks and of names that they need: looks, words of pages, own metrics."""
+    report = plan.report
+    own = {metric.id: {"names": dict(metric.names), "unit": metric.unit} for metric in plan.own_metrics}
+    pages = {page: words.model_dump(exclude_none=True) for page, words in report.pages.items()}
+    look = {"accent": report.brand.accent, "logo": report.brand.logo}
+    found = {"look": {name: value for name, value in look.items() if value}, "pages": pages, "own_metrics": own}
+    return {name: value for name, value in found.items() if value}
 
 
 def _changed_in(plan: Plan) -> dict[str, Any]:

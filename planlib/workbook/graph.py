@@ -1,25 +1,36 @@
 """The notebooks of a workbook, what each needs, and in which order they can run.
 
-`notebooks/workbook.yaml` names them in reading order. A notebook's file is `notebooks/<id>.ipynb`, or
-`notebooks/own/<id>.ipynb` for one that an analyst added.
+`notebooks/workbook.yaml` names them in reading order. A notebook's file is `notebooks/<id>.ipynb`. One that an analyst
+puts into `notebooks/own/` joins by its front matter, the first cell of the file (raw or text), and comes last:
+
+    ---
+    id: member_day
+    title: What a member day brings
+    needs: [20_funnel_targets]
+    ---
+
+What is wrong with an own notebook leaves it out with one message; the others run.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planlib.core.errors import InputError, Problem
-from planlib.plan.tree import Node, read
+from planlib.plan.tree import Node, parse, read
 
 WORKBOOK = Path("notebooks") / "workbook.yaml"
+OWN = Path("notebooks") / "own"
 DEFAULT_TIMEOUT_SECONDS = 600.0
 MAX_TIMEOUT_SECONDS = 86_400.0
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}\Z")
+_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 _KEYS = ("id", "title", "question", "needs", "timeout_seconds")
 _LANGUAGES = ("zh", "en")
 
@@ -35,6 +46,7 @@ class Notebook:
         needs: ids of the notebooks whose results it reads.
         timeout_seconds: wall-clock limit of one execution.
         path: the notebook file.
+        own: an analyst's own, whose failure ends no run.
     """
 
     id: str
@@ -43,13 +55,15 @@ class Notebook:
     needs: tuple[str, ...]
     timeout_seconds: float
     path: Path
+    own: bool = False
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The notebooks in reading order; needs form no circle."""
+    """The notebooks in reading order; needs form no circle. `refused` says why own notebooks are left out."""
 
     notebooks: tuple[Notebook, ...]
+    refused: tuple[Problem, ...] = ()
 
     def __iter__(self) -> Iterator[Notebook]:
         return iter(self.notebooks)
@@ -145,7 +159,7 @@ class Graph:
 
 
 def read_graph(project_root: str | Path) -> Graph:
-    """Return the graph of `notebooks/workbook.yaml`.
+    """Return the graph of `notebooks/workbook.yaml` and of the notebooks in `notebooks/own/`.
 
     Raises:
         InputError: everything that is wrong with the file: unknown keys, unknown or circular needs, notebook
@@ -158,15 +172,77 @@ def read_graph(project_root: str | Path) -> Graph:
     notebooks = found.notebooks(tree)
     if found.problems:
         raise InputError(*found.problems)
-    return Graph(tuple(notebooks))
+    return Graph(*_with_own(root, notebooks))
+
+
+def _with_own(root: Path, shipped: list[Notebook]) -> tuple[tuple[Notebook, ...], tuple[Problem, ...]]:
+    """Return the notebooks with those of notebooks/own/ that can run, and one problem for each that cannot."""
+    taken = {notebook.path.resolve() for notebook in shipped}
+    files = [path for path in sorted((root / OWN).glob("*.ipynb")) if path.resolve() not in taken]
+    refused: list[Problem] = []
+    found: dict[str, Notebook] = {}
+    ids = {notebook.id: notebook.path.name for notebook in shipped}
+    for path in files:
+        shown = (OWN / path.name).as_posix()
+        notebook = _own_notebook(root, path, shown)
+        if isinstance(notebook, Problem):
+            refused.append(notebook)
+        elif notebook.id in ids:
+            refused.append(Problem("duplicate_id", shown, "id", given=notebook.id, values={"first": ids[notebook.id]}))
+        else:
+            found[notebook.id] = notebook
+            ids[notebook.id] = path.name
+    return _that_can_run(shipped, found, refused)
+
+
+def _that_can_run(
+    shipped: list[Notebook], found: dict[str, Notebook], refused: list[Problem]
+) -> tuple[tuple[Notebook, ...], tuple[Problem, ...]]:
+    """Leave out own notebooks in a circle or in need of what is not there, one after the other."""
+    while True:
+        known = {notebook.id: notebook.needs for notebook in (*shipped, *found.values())}
+        lacking = next(((own, need) for own in found.values() for need in own.needs if need not in known), None)
+        circle = [] if lacking else _circle({name: known[name] for name in found})
+        if lacking is None and not circle:
+            break
+        if lacking:
+            notebook, given = lacking
+            values, code = {"choice": ", ".join(known)}, "choice"
+        else:
+            notebook, given = found[circle[0]], " → ".join(circle)
+            values, code = {"chain": given}, "needs_cycle"
+        refused.append(Problem(code, (OWN / notebook.path.name).as_posix(), "needs", given=given, values=values))
+        del found[notebook.id]
+    return (*shipped, *found.values()), tuple(refused)
+
+
+def _own_notebook(root: Path, path: Path, shown: str) -> Notebook | Problem:
+    """Return an own notebook by its front matter, or the first thing that is wrong with it."""
+    try:
+        first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
+        text = first["source"] if isinstance(first["source"], str) else "".join(first["source"])
+        kind = first["cell_type"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        return Problem("own_unreadable", shown, given=f"{type(error).__name__}: {error}")
+    matter = _FRONT_MATTER.match(text) if kind in ("raw", "markdown") else None
+    if matter is None:
+        return Problem("own_front_matter", shown, given=text.partition("\n")[0][:60])
+    try:
+        tree = parse(matter[1], shown)
+    except InputError as error:
+        return error.problems[0]
+    reader = _Reader(root, shown, own=True)
+    notebook = reader.own_notebook(tree, path)
+    return reader.problems[0] if reader.problems else notebook
 
 
 class _Reader:
     """Turns the tree of workbook.yaml into notebooks and collects what is wrong."""
 
-    def __init__(self, root: Path, shown: str):
+    def __init__(self, root: Path, shown: str, *, own: bool = False):
         self.root = root
         self.shown = shown
+        self.own = own
         self.problems: list[Problem] = []
 
     def notebooks(self, tree: Node) -> list[Notebook]:
@@ -214,6 +290,19 @@ class _Reader:
             path = self.root / "notebooks" / f"{notebook_id}.ipynb"
         return Notebook(notebook_id, title, question, needs, timeout_seconds, path)
 
+    def own_notebook(self, row: Node, path: Path) -> Notebook | None:
+        """Return the notebook of a front matter, whose title may stand in one language and whose question in none."""
+        if not isinstance(row.value, dict):
+            self._bad("own_front_matter", "", row, given=_given(row))
+            return None
+        self._known(row, "", _KEYS)
+        title = self._bilingual("title", row, "title")
+        question = self._bilingual("question", row, "question") if "question" in row.value else title
+        needs = self._names("needs", row.value.get("needs"))
+        timeout_seconds = self._timeout("timeout_seconds", row.value.get("timeout_seconds"))
+        notebook_id = self._id("id", row)
+        return notebook_id and Notebook(notebook_id, title, question, needs, timeout_seconds, path, own=True)
+
     def _id(self, field: str, row: Node) -> str | None:
         node = row.value.get("id")
         if node is None:
@@ -234,6 +323,8 @@ class _Reader:
         if node is None:
             self._bad("missing", field, row)
             return {}
+        if self.own and isinstance(node.value, str) and node.value.strip():
+            return dict.fromkeys(_LANGUAGES, node.value)
         if not isinstance(node.value, dict):
             self._bad("not_mapping", field, node, given=_given(node))
             return {}
@@ -241,6 +332,8 @@ class _Reader:
         texts = {}
         for language in _LANGUAGES:
             part = node.value.get(language)
+            if part is None and self.own and node.value:
+                part = next(iter(node.value.values()))
             if part is None:
                 self._bad("missing", f"{field}.{language}", node)
             elif not isinstance(part.value, str) or not part.value.strip():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from planlib.core.errors import Problem
 from planlib.workbook.failures import StepError
 from planlib.workbook.lock import Holder
 
@@ -64,6 +65,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnRefused:
+    """Own notebooks are left out of a run: one problem each."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run begins: its notebooks in order with their titles, and how many run at once."""
 
@@ -103,5 +111,5 @@ class RunEnded:
     outcome: RunOutcome
 
 
-Event = Waiting | RunStarted | StepStarted | CellStarted | StepEnded | RunEnded
+Event = Waiting | OwnRefused | RunStarted | StepStarted | CellStarted | StepEnded | RunEnded
 Progress = Callable[[Event], None]

@@ -12,6 +12,7 @@ from planlib.core.words import Words
 from planlib.workbook.outcome import (
     CellStarted,
     Event,
+    OwnRefused,
     Progress,
     RunEnded,
     RunStarted,
@@ -52,6 +53,9 @@ def lines(event: Event, words: Words) -> list[str]:
         case Waiting(holder=holder):
             known = asdict(holder)
             return [words.text("run.progress.waiting", **{name: known[name] for name in ("pid", "host", "since")})]
+        case OwnRefused():
+            blocks = [problem.render(words.locale) for problem in event.problems]
+            return [words.text("run.progress.own_refused"), *(line for block in blocks for line in block.splitlines())]
         case RunStarted():
             count = len(event.titles)
             return [words.text("run.progress.started", run_id=event.run_id, count=count, jobs=event.jobs)]

@@ -41,7 +41,16 @@ from planlib.workbook.graph import MAX_TIMEOUT_SECONDS, Graph, read_graph
 from planlib.workbook.keys import RESULTS, folder_sha256, needs_sha256, stands, step_keys, surroundings
 from planlib.workbook.ledger import FILE, LATEST, Ledger, RunRow, StepRow, latest_run, now, sha256_file
 from planlib.workbook.memory import Memory
-from planlib.workbook.outcome import Progress, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, Waiting
+from planlib.workbook.outcome import (
+    OwnRefused,
+    Progress,
+    RunEnded,
+    RunOutcome,
+    RunStarted,
+    StepEnded,
+    StepOutcome,
+    Waiting,
+)
 from planlib.workbook.remains import (
     FAILED,
     MANIFEST,
@@ -265,6 +274,8 @@ class PlanRun:
 
     def begin(self) -> RunOutcome | None:
         """Begin: link what need not run again. Return the latest run when nothing has changed."""
+        if self.graph.refused:
+            self.progress(OwnRefused(self.graph.refused))
         self.plan_json = self.plan.resolved_json()
         self.sources, self.keys = self._keys()
         self._latest = latest_run(self.plan_dir)
@@ -290,8 +301,11 @@ class PlanRun:
 
     def settle(self) -> bool:
         """Return whether every notebook ended well; then make the run whole but for what `complete` adds."""
-        if not all(outcome.status in ("done", "reused") for outcome in self.outcomes.values()):
+        broken = [name for name, outcome in self.outcomes.items() if outcome.status not in ("done", "reused")]
+        if not all(self.graph[notebook_id].own for notebook_id in broken):
             return False
+        for notebook_id in broken:
+            shutil.rmtree(self.folder / notebook_id, ignore_errors=True)
         others = [notebook_id for notebook_id in self.graph.order() if not self.ended(notebook_id)]
         for notebook_id, step in self._standing(self._latest, self.rows, others).items():
             self._reuse(notebook_id, step)
