@@ -26,7 +26,7 @@ from planlib.report.deck_pages import Chart, Pages, Run, chart_texts
 from planlib.report.deck_tables import Column, lay_out
 from planlib.report.document_text import PICTURES, Block, Chapter, Manuscript, Work, read_text
 from planlib.report.page_words import replaced
-from planlib.report.references import Filled, Missing, Place, Unknown, fill, results_of, unknown
+from planlib.report.references import FIRST, Filled, Missing, Place, Unknown, fill, results_of, unknown
 
 PORTRAIT, LANDSCAPE = 483.28, 729.89  # points between the margins of A4
 WIDEST_INLINE = 620.0  # of a chart: wider ones would be set below 6.5 points and get a page across
@@ -37,6 +37,7 @@ PNG_PIXELS_PER_INCH = 96
 _DECK_SIZE = 10.5  # that a table of the deck begins with
 _CITED = re.compile(r"\s?\[@([A-Za-z][\w-]*)\]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?]) (?=\S)")
 _KEPT = 3  # characters that never stand alone in the last line of a Chinese paragraph
 _NO_LIMIT = 1e6
 _PICTURE_PLACE = re.compile(r"([A-Za-z0-9][\w-]*)\.([A-Za-z0-9][\w-]*)\??")
@@ -147,8 +148,7 @@ def shipped_works() -> Mapping[str, Mapping[str, Any]]:
 class _Count:
     """What has been numbered, cited, left out and found wrong so far."""
 
-    charts: int = 0
-    tables: int = 0
+    numbers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PICTURES, 0))
     cited: dict[str, None] = field(default_factory=dict)
     left_out: dict[tuple[str, str], None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -222,11 +222,12 @@ class _Builder(Pages):
         return [[self.word(f"version.{name}"), value] for name, value in entries.items() if value]
 
     def _names(self) -> list[str]:
-        """Return the names of those chapters of the workbook that this run has; the first page of it has none."""
-        named = (self._name(notebook) for notebook in self.run.results)
-        return [name for notebook, name in zip(self.run.results, named, strict=True) if name != notebook]
+        """Return the names of the chapters of the workbook that this run has."""
+        return [self._name(notebook) for notebook in self.run.results]
 
     def _name(self, notebook: str) -> str:
+        if notebook == FIRST:
+            return self.word("first_notebook")
         key = f"deck.method.notebooks.{notebook}.name"
         return self.words.text(key) if self.words.has(key) else notebook
 
@@ -244,25 +245,44 @@ class _Builder(Pages):
         for block in chapter.blocks:
             if block.kind in PICTURES:
                 picture = self._picture(block, chapter.title)
-                if picture is None:
-                    continue
-                _mention(blocks, picture["number"])
-                (plates if picture["across"] else blocks).append(picture)
+                if picture is not None:
+                    _mention(blocks, picture)
+                    (plates if picture["across"] else blocks).append(picture)
             elif text := self._fill(block.text, block.line, chapter.title):
                 spans = list(self._spans(text, block))
                 blocks.append({"kind": block.kind, "spans": spans if block.kind == "heading" else self._kept(spans)})
         blocks = _without_empty_headings(blocks)
         if not title or not (blocks or plates):
             return None
+        self._number([*blocks, *plates])
         return {"title": title, "blocks": blocks, "plates": plates}
 
+    def _number(self, blocks: Sequence[dict[str, Any]]) -> None:
+        """Number tables and charts in the order in which they are printed, then name them where they belong."""
+        for block in blocks:
+            if block["kind"] in PICTURES:
+                self.count.numbers[block["kind"]] += 1
+                block["number"] = self.word(f"{block['kind']}_number", n=self.count.numbers[block["kind"]])
+        for block in blocks:
+            if "mentions" in block:
+                block["mentions"] = [picture["number"] for picture in block["mentions"]]
+
     def _fill(self, text: str, line: int, chapter: str) -> str:
-        """Return the text with its numbers; "" where something in it is missing, which is noted."""
-        found: Filled = fill(text, self.run, self.words, self._place(line))
-        self.count.problems += found.problems
-        for missing in found.missing:
-            self._leave_out(chapter, missing)
-        return "" if found.missing or found.problems else found.text
+        """Return the text with its numbers, without the sentences that this run cannot say, which is noted.
+
+        A paragraph whose first sentence cannot be said is left out whole: the others lean on it.
+        """
+        said: list[str] = []
+        for number, sentence in enumerate(_SENTENCE_END.split(text)):
+            found: Filled = fill(sentence, self.run, self.words, self._place(line))
+            self.count.problems += found.problems
+            for missing in found.missing:
+                self._leave_out(chapter, missing)
+            if not (found.missing or found.problems):
+                said.append(found.text)
+            elif number == 0:
+                return ""
+        return ("" if self.locale == "zh" else " ").join(said)
 
     def _leave_out(self, chapter: str, missing: str) -> None:
         """Note what is left out, and why: a notebook that did not run, or something that it did not record."""
@@ -293,6 +313,7 @@ class _Builder(Pages):
             by, year = (found[1].rstrip("., "), found[2]) if found else (own.text, "")
         elif key in shipped_works():
             by, year = shipped_works()[key]["by"], str(shipped_works()[key]["year"])
+            by = by if isinstance(by, str) else self.words.pick(by)
         else:
             known = [*shipped_works(), *self.manuscript.works]
             self.count.problems.append(unknown(Unknown(key, known), self._place(line)))
@@ -328,17 +349,14 @@ class _Builder(Pages):
         made = self._drawn(notebook, results, page) if block.kind == "chart" else self._set(notebook, page, block)
         if made is None:
             return None
-        if block.kind == "chart":
-            self.count.charts += 1
-        else:
-            self.count.tables += 1
-        number = self.word(f"{block.kind}_number", n=self.count.charts if block.kind == "chart" else self.count.tables)
         said = {part: self.say(results, page[part]) if page.get(part) else "" for part in ("title", "subtitle", "reading")}
         said |= replaced(self.run, self.words, f"{notebook}.{page['id']}")
         if block.kind == "table":
             said["reading"] = ""
+            if page["layout"] == "targets":  # its bars are not shown here
+                said["subtitle"] = self.word("targets_subtitle")
         source = self._source(self.say(results, page["source"]))
-        return {"kind": block.kind, "number": number, **said, "source": source, **made}
+        return {"kind": block.kind, **said, "source": source, **made}
 
     def _page_with(self, block: Block) -> tuple[str, Mapping[str, Any]]:
         """Return the notebook and the page of the deck that show a chart or table."""
@@ -398,11 +416,11 @@ def _shown(page: Mapping[str, Any], kind: str) -> str:
     return page["table"]["id"] if page["table"] else "targets" if page["layout"] == "targets" else ""
 
 
-def _mention(blocks: list[dict[str, Any]], number: str) -> None:
-    """Name a chart or table at the end of the paragraph that stands before it."""
+def _mention(blocks: list[dict[str, Any]], picture: dict[str, Any]) -> None:
+    """Let the paragraph that stands before a chart or table name it at its end."""
     last = next((block for block in reversed(blocks) if block["kind"] in ("paragraph", "item")), None)
     if last is not None:
-        last.setdefault("mentions", []).append(number)
+        last.setdefault("mentions", []).append(picture)
 
 
 def _without_empty_headings(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ PARTS = ("low", "high", "level", "n", "month", "date")
 PAGE_WORDS = ("title", "subtitle", "reading")
 FINDING_WORDS = ("text", "evidence", "next_step", "owner")
 PLAN_WORDS = ("title", "owner", "start", "end", "months", "as_of")
+FIRST = "00_start_here"  # of the workbook; it has no step on the page of methods, hence no name there
 FORMS = "{NOTEBOOK.METRIC} {NOTEBOOK.TABLE[COLUMN=VALUE].COLUMN} {say: NOTEBOOK.PAGE.title} {metric: ID} {plan: title}"
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9_-]*"
@@ -171,7 +172,7 @@ def results_of(notebook: str, run: Run, words: Words) -> Mapping[str, Any]:
     """
     if notebook in run.results:
         return run.results[notebook]
-    if words.has(f"deck.method.notebooks.{notebook}.name"):
+    if notebook == FIRST or words.has(f"deck.method.notebooks.{notebook}.name"):
         raise Missing(notebook)
     raise Unknown(notebook, run.results)
 
