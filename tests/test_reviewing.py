@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planlib import reviewing
+from planlib import overseeing, reviewing
 from planlib.baseline.levels import measured, not_measurable
 from planlib.core.metrics import catalogue
 from planlib.data import baseline as data
@@ -81,6 +81,74 @@ def test_shrinking_intake_is_found_and_steady_orders_are_not(asked):
     assert watched["new_users"].watch.open is not None
     assert watched["orders"].watch.alarms == ()
     assert watched["orders"].watch.run_length == 5 * 365
+
+
+def quiet_years(years):
+    """False alarms in simulated years of the sample brand's visitors and reads, which nothing moves but its calendar.
+
+    Drawn as the brand draws them: visitors by weekday, holiday and promotion; reads of two articles a week by growing
+    followers, each read within a week. Returns alarms and scored points.
+    """
+    from planlib.data.sample.brand import load_brand, season
+
+    brand, rng = load_brand(), np.random.default_rng(20270422)
+    lively, followers = season(brand), np.linspace(6_000, 6_700, brand.days)
+    days = [brand.day(k) for k in range(brand.days)]
+    windows = data.Windows(days[-1], days[0])
+    spread = np.exp(-np.arange(7) / 1.5)
+    alarms_raised = points = 0
+    for _ in range(years):
+        visitors, reads = rng.poisson(600 * lively), np.zeros(brand.days)
+        for day in (k for k, when in enumerate(days) if when.weekday() in (1, 4)):
+            opened = rng.multinomial(round(rng.binomial(int(followers[day]), 0.05) / 0.7), spread / spread.sum())
+            reads[day : day + 7] += opened[: brand.days - day]
+        parts = {
+            "joiners": [], "sales_daily": [],
+            "visits_daily": [{"day": d, "visitors": int(n)} for d, n in zip(days, visitors, strict=True)],
+            "reads_daily": [{"day": d, "reads": int(n)} for d, n in zip(days, reads, strict=True)],
+        }  # fmt: skip
+        followed = [{"day": d, "followers": int(n)} for d, n in zip(days, followers, strict=True)]
+        found = data.Collected(windows, {}, {}, {}, parts)
+        for one in reviewing.watch_days(UNDER_WAY, reviewing.daily_series(found, (), followed), windows):
+            alarms_raised, points = alarms_raised + len(one.watch.alarms), points + one.watch.watched
+    return alarms_raised, points
+
+
+def rate_holds(years):
+    raised, points = quiet_years(years)
+    declared = points / (2 * 365.0)  # two series, one false alarm a year together
+    assert raised <= declared + 3 * declared**0.5, (raised, declared)
+    return raised, declared
+
+
+def test_quiet_metrics_cry_no_more_than_declared():
+    rate_holds(12)
+
+
+@pytest.mark.full
+def test_quiet_metrics_cry_no_more_than_declared_over_a_hundred_years():
+    raised, declared = rate_holds(100)
+    assert raised > 0.1 * declared
+
+
+def test_a_day_that_statistics_lack_is_no_day_without_visitors(asked):
+    found, acting, _, _ = asked
+    series = reviewing.daily_series(found, acting)
+    assert np.isnan(series["visitors"]).sum() == 1  # the day that the sample leaves out
+    assert not np.isnan(series["orders"]).any()
+
+
+def test_reads_are_taken_by_follower(asked):
+    """Twice the followers and twice the reads are no change."""
+    windows = data.Windows(dt.date(2026, 1, 31), dt.date(2026, 1, 1))
+    days = [windows.first + dt.timedelta(days=k) for k in range(31)]
+    grown = [1 if k < 15 else 2 for k in range(31)]
+    parts = {name: [] for name in ("joiners", "sales_daily", "visits_daily")}
+    parts["reads_daily"] = [{"day": d, "reads": 100 * g} for d, g in zip(days, grown, strict=True)]
+    followed = [{"day": d, "followers": 1_000 * g} for d, g in zip(days, grown, strict=True) if d.day != 20]
+    found = reviewing.daily_series(data.Collected(windows, {}, {}, {}, parts), (), followed)
+    assert np.ptp(found["article_reads"]) == 0
+    assert np.ptp(reviewing.daily_series(data.Collected(windows, {}, {}, {}, parts), ())["article_reads"]) > 0
 
 
 # ---- GMV
@@ -234,6 +302,75 @@ def test_actions_of_a_plan():
     closed = action.replace("reason: too many left, ", "")
     with pytest.raises(ValueError, match="reason"):
         load_plan(PARAMS / "wechat_platform.yaml", sets=(f"review.actions={closed}",))
+
+
+# ---- costs, productivity, market, brand, data
+
+
+def test_costs_of_channels_against_the_plan_and_the_month_before(sample, asked):
+    found = asked[0]
+    with Engine(sample) as tables:
+        joins = tables.query("channel_joins", found.windows.parameters()).rows()
+        due, gone = overseeing.missing_days(tables, found.windows.first, found.windows.as_of)
+    before, now = reviewing.whole_months(found.windows)[-2:]
+    lines = overseeing.cost_lines(UNDER_WAY, found, joins, now, before=None)
+    assert {line.line for line in lines} == {"moments_ads", "partners", "referral"}
+    ads = next(line for line in lines if line.line == "moments_ads")
+    channel = next(c for c in UNDER_WAY.channels if c.id == "moments_ads")
+    assert ads.planned_cny == pytest.approx(channel.cac.central * ads.planned_output) and not ads.counted
+    month = overseeing.cost_lines(UNDER_WAY, found, joins, now, before=before)
+    assert all(line.counted for line in month)
+    assert sum(line.actual_cny for line in month) == pytest.approx(sum(line.actual_cny for line in lines))
+    week = overseeing.weekly_cost(found, joins)
+    assert week.watched.watch.alarms == () and np.isfinite(week.cny).sum() > 40
+    assert gone.sum() >= 1 and (gone <= due).all()
+    assert due[-1] == due.max()
+    watched = overseeing.watch_data(due, gone, found.windows.first)
+    assert [watched.day(alarm.raised) for alarm in watched.watch.alarms][:1] == [dt.date(2026, 7, 16)]
+
+
+def test_productivity_of_the_sample_names_outputs_and_inputs(asked):
+    works = {work.name: work for work in overseeing.works(asked[0])}
+    assert set(works) == {"acquisition", "content", "sales", "all"}
+    assert works["all"].output_units == ("users", "reads", "orders") and len(works["all"].days) == 12
+    for work in works.values():
+        np.testing.assert_allclose([day.sum(axis=0) for day in work.days], work.made)
+
+
+def test_a_downturn_takes_conversion_from_12_to_9_and_shows_the_gmv_effect():
+    for plan in (W, P):
+        found = {one.driver: one for one in overseeing.stresses(plan)}
+        assert (found["conversion"].before, found["conversion"].after) == pytest.approx((0.12, 0.09))
+        assert found["conversion"].lost_gmv == pytest.approx(found["conversion"].gmv / 4)
+        assert found["intake"].lost_users > 0
+
+
+def test_goals_of_the_brand_have_their_path_and_are_not_measurable():
+    found = {one.metric: one for one in overseeing.brand_goals(W, 6.0)}
+    assert found["brand_search_volume"].monthly == pytest.approx(0.0344, abs=5e-5)
+    assert found["brand_search_volume"].due_now == pytest.approx(1.5**0.5)
+    assert found["brand_awareness"].answers == 897
+    assert found["brand_rank"].monthly is None and found["brand_rank"].answers is None
+    assert all(data.measures()[name].form == "" for name in found)  # in none of the tables
+    assert overseeing.brand_goals(P, 6.0) == []
+
+
+def test_speaking_is_compared_with_exits_over_all_groups(asked):
+    found = reviewing.speaking_before_exits(asked[0])
+    assert -12 <= found.lag <= 12 and found.bound > 0
+    short = data.Collected(data.Windows(dt.date(2026, 3, 1), asked[0].windows.first), {}, {}, {}, asked[0].parts)
+    assert reviewing.speaking_before_exits(short) is None
+
+
+def test_median_time_to_restore():
+    limit = dt.timedelta(hours=2)
+    began = dt.datetime(2027, 3, 1)
+    done = [service.Incident(str(k), "technical", began, {"restore": began + dt.timedelta(hours=k)}) for k in (1, 2, 6)]
+    limits = {"technical": {"restore": limit}}
+    now = began + dt.timedelta(days=1)
+    assert reviewing.hours_to_restore(service.clocks(done, now, limits), now, limit) == pytest.approx(2.0)
+    running = [service.Incident("x", "technical", began)]
+    assert reviewing.hours_to_restore(service.clocks(running, now, limits), now, limit) is None
 
 
 # ---- a year of weekly runs

@@ -97,6 +97,35 @@ def test_weekdays_holidays_and_sales_raise_no_alarm():
     assert np.mean(with_pattern) < 1.0 < np.mean(without)
 
 
+def test_promotions_that_sell_unlike_each_other_have_columns_of_their_own():
+    """A sale twice as strong as the one before is no alarm where each has a column; in one column it is."""
+    rng = np.random.default_rng(20270420)
+    sales = np.zeros((len(YEAR), 2), bool)
+    sales[66:69, 0], sales[168:171, 1] = True, True
+    mean = 2000 * np.where(sales[:, 0], 1.3, np.where(sales[:, 1], 2.6, 1.0))
+    y = steady(rng.poisson(mean))
+    apart, together = calendar_design(YEAR, promoted=sales), calendar_design(YEAR, promoted=sales.any(axis=1))
+    assert (apart.shape[1], together.shape[1]) == (9, 8)
+    assert watch(y, apart, run_length=3650.0).alarms == ()
+    assert watch(y, together, run_length=3650.0).alarms[0].raised in (168, 169)
+
+
+def test_missing_points_are_neither_learned_nor_scored():
+    rng = np.random.default_rng(20270421)
+    y = rng.normal(50.0, 1.0, 200)
+    gone = np.zeros(200, bool)
+    gone[[20, 90, 91, 150]] = True
+    broken = np.where(gone, 0.0, y)
+    found = watch(broken, run_length=3650.0, missing=gone)
+    assert found.alarms == () and np.isnan(found.score[gone]).all() and found.watched == 200 - 4 - 14
+    np.testing.assert_allclose(found.score[~gone], watch(y[~gone], run_length=3650.0).score)
+    assert watch(broken, run_length=3650.0).alarms  # taken for days without anybody, they are alarms
+    shifted = np.where(np.arange(200) >= 160, broken + 4.0, broken)
+    assert watch(shifted, run_length=3650.0, missing=gone).alarms[0].began == 160
+    with pytest.raises(InputError):
+        watch(y, missing=gone[:-1])
+
+
 def test_overdispersed_shares_keep_the_rate():
     """A p-chart would cry all the time; the spread is learned instead (Laney)."""
     rng = np.random.default_rng(20270410)
