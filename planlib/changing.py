@@ -18,7 +18,7 @@ from typing import Any
 from planlib.core import results as res
 from planlib.core.metrics import catalogue
 from planlib.core.words import LOCALES, Words, words
-from planlib.plan import load_plan
+from planlib.plan import Plan
 from planlib.report.deck_pages import CHANGES
 from planlib.workbook.cadence import Cadence
 from planlib.workbook.context import Book
@@ -298,18 +298,18 @@ def actions(old: State, new: State) -> Iterator[Change]:
 # ---- what is left
 
 
-def record(folder: Path, occasion: Occasion, w: Words) -> list[Change]:
+def record(folder: Path, plan: Plan, occasion: Occasion, w: Words) -> list[Change]:
     """Leave what changed since the last review in the folder of a run, and return it.
 
     Args:
         folder: where the run is built, its notebooks done.
+        plan: that they ran.
         occasion: the review.
         w: any language; results hold both.
 
     Raises:
         InputError: results are missing, of this run or the last.
     """
-    plan = load_plan(folder / PLAN)
     book = Book(CHANGES, plan, folder, w, plan.seed)
     new = read_state(folder, occasion.slot)
     last = occasion.since and _read_review(occasion.since)

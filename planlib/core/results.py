@@ -122,11 +122,9 @@ def _value(words: Words, results: Mapping[str, Any], value: str | Mapping[str, A
 
 def write_table(path: str | Path, frame: pd.DataFrame) -> None:
     """Write a data frame as Parquet; the index is not kept."""
-    import duckdb
-
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as db:
+    with _connection().cursor() as db:
         db.register("frame", frame.reset_index(drop=True))
         target = str(path).replace("'", "''")
         db.execute(f"COPY (SELECT * FROM frame) TO '{target}' (FORMAT parquet)")
@@ -135,14 +133,14 @@ def write_table(path: str | Path, frame: pd.DataFrame) -> None:
 def read_table(directory: str | Path, table_id: str) -> list[dict[str, Any]]:
     """Return the rows of the table `table_id` that the notebook in `directory` recorded."""
     source = str(Path(directory) / "tables" / f"{table_id}.parquet").replace("'", "''")
-    with _reader().cursor() as db:
+    with _connection().cursor() as db:
         found = db.execute(f"SELECT * FROM '{source}'")
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 @cache
-def _reader() -> duckdb.DuckDBPyConnection:
+def _connection() -> duckdb.DuckDBPyConnection:
     """One for all tables: to open one takes ten times as long as to read a page's table."""
     import duckdb
 
