@@ -4,7 +4,18 @@ import pytest
 
 from planlib.core.words import words
 from planlib.report.charts import base
-from planlib.report.charts.review import BridgeData, RiskMark, ScoreRow, bridge, risks, scorecard
+from planlib.report.charts.review import (
+    BridgeData,
+    Effect,
+    IndexLine,
+    RiskMark,
+    ScoreRow,
+    bridge,
+    effects,
+    productivity,
+    risks,
+    scorecard,
+)
 
 ROWS = [
     ScoreRow("private_domain_users", "users", 440_000, 380_000, -0.136, False, 929_000, "off_track", "far_behind",
@@ -56,3 +67,25 @@ def test_risks_in_one_cell_do_not_cover_one_another(locale):
     places = list(_places(marks, 0.0, 0.0, 66.0, 48.0).values())
     apart = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for k, a in enumerate(places) for b in places[:k]]
     assert min(apart) > 17.0
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_productivity_ends_with_its_numbers(locale):
+    w = words(locale)
+    lines = [IndexLine(name, [1.0, 1.2], [1.0, 1.1], [1.0, 1.3]) for name in ("acquisition", "all")]
+    figure = productivity(lines, "2026-01", w)
+    base.svg(figure)
+    told = {
+        base.gaps(f"{w.text(f'oversight.function.{line.name}')} {w.number(1.2, 'number', decimals=2)}")
+        for line in lines
+    }
+    assert told <= texts(figure)
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_effects_show_their_share_with_and_without_interval(locale):
+    w = words(locale)
+    name = {"zh": "发券", "en": "Coupon"}
+    figure = effects([Effect(name, 0.68, -0.04, 1.38), Effect(name, -0.6), Effect(name, 1.3, 0.7, 1.9)], w)
+    base.svg(figure)
+    assert {base.gaps(w.number(x, "ratio", decimals=0)) for x in (0.68, -0.6, 1.3)} <= texts(figure)
