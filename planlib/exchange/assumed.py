@@ -75,6 +75,7 @@ def _rows(plan: Plan, told: dict[str, Any], leaf: Sourced, w: Words) -> Iterator
     }
     for below, label, part in _parts(leaf):
         told_only = dict(zip(CELLS, (told["low"], told["value"], told["high"]), strict=True))
+        told_only = {} if isinstance(leaf, Smaller) else told_only  # what is left out has no days
         shown, locked = part.show(leaf, w) if part else (told_only, set())
         shut = {key for key in CELLS if key not in shown} | locked
         shut |= {*CELLS, WHY} if home or part is None else set()

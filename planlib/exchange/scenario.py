@@ -7,8 +7,8 @@ made; it applies when the plan still says what it said then.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from planlib.core.errors import InputError, Problem
@@ -83,7 +83,7 @@ def open_plan(
     try:
         plan = load_plan(file, changes=laid.changes, **options)
     except InputError as error:
-        raise InputError(*laid.problems, *error.problems, *laid.missed(error.problems)) from None
+        raise InputError(*laid.problems, *laid.placed(error.problems)) from None
     problems = [*laid.problems, *laid.check(plan)]
     if problems:
         raise InputError(*problems)
@@ -149,6 +149,8 @@ class _Laid:
         kind_of = {kind.key: kind for kind in kinds()}
         for sheet in was.sheets:
             kind = kind_of[sheet.key]
+            if was.sha256 == now.sha256 and not (read[sheet.key].rows or read[sheet.key].deleted):
+                continue  # nothing to hold against the plan, which is what it was
             self._lay(kind, sheet, kind.build(now, w, rooms))
 
     def _lay(self, kind: Kind, before: SheetBefore, current: Sheet) -> None:
@@ -187,7 +189,21 @@ class _Laid:
                 self.edited[before.key].append(Edited(row_id, {}, (), self.shown, {ID: place}, is_gone=True))
                 self.gone.setdefault(before.key, []).append(row_id)
 
-    def missed(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+    def placed(self, problems: Sequence[Problem]) -> Iterator[Problem]:
+        """Yield problems of the plan with its changes, each at the cell that it comes from."""
+        lists = {change.path.rpartition(".")[0] for change in self.changes if _takes_out(change)}
+        places = [
+            (_indexed(self.now, change.path), change.cell)
+            for change in self.changes
+            if not any(change.path.startswith(f"{name}.") for name in lists)  # its rows have other numbers now
+        ]
+        for problem in problems:
+            cell = next((cell for path, cell in places if _concerns(problem.field, path)), None)
+            own = problem.file.startswith(f"{self.shown}: ")
+            yield problem if own or cell is None else replace(problem, file=self.shown, field=cell, line=None)
+        yield from self._needed(problems)
+
+    def _needed(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Yield the deleted rows that a plan's problems come from: something still names them."""
         names = {sheet.key: sheet.name for sheet in self.was.sheets}
         for problem in problems:
@@ -259,6 +275,36 @@ class _Laid:
             yield Note("progress", values)
         if not self.changes and not self.progress:
             yield Note("unchanged", {"file": name, "plan": self.now.file})
+
+
+def _takes_out(change: Change) -> bool:
+    return isinstance(change.value, dict) and change.value.get("drop") is True
+
+
+def _indexed(plan: Plan, path: str) -> str:
+    """Return a place whose rows are named by id as problems name it: review.actions[0].ended."""
+    item: object = plan.model
+    shown = ""
+    for name in path.split("."):
+        rows = item if isinstance(item, tuple) else ()
+        index = next((i for i, row in enumerate(rows) if getattr(row, "id", None) == name), None)
+        shown += f"[{index}]" if index is not None else f".{name}" if shown else name
+        item = (
+            rows[index]
+            if index is not None
+            else item.get(name)
+            if isinstance(item, dict)
+            else getattr(item, name, None)
+        )
+    return shown
+
+
+def _concerns(field: str, path: str) -> bool:
+    """Whether a problem with a field can come from a change at a place: it is that, around it, or beside it."""
+    beside = path.rpartition(".")[0]
+    return bool(field) and (
+        path == field or path.startswith((f"{field}.", f"{field}[")) or field.startswith(f"{beside}.")
+    )
 
 
 def _moved(before: SheetBefore, current: Sheet, rows: Mapping[str, Row]) -> Iterator[str]:

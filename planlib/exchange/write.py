@@ -36,6 +36,7 @@ _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NARROWEST, _NARROWEST_NUMBER, _NARROWEST_TYPED, _WIDEST, _WIDEST_HEAD = 6.0, 10.0, 14.0, 44.0, 12.0
 _WIDEST_ID = 36.0
 _A4, _PAGE_WIDTH = 9, 230  # paper, and how many characters across one page of it holds legibly
+_MOST_LINES = 12
 _MANY = 40  # choices, of which a column need not be wide enough for any
 _NUMERIC = ("number", "month", "date")
 _DAY = "yyyy-mm-dd"
@@ -265,6 +266,17 @@ class _Drawing:
             lines = max(lines, -(-width(head) // int(wanted)))
             self.page.column_dimensions[reference(1, x)[:-1]].width = wanted + 3.0
         self.page.row_dimensions[self.top].height = 6.0 + 15.0 * lines
+        self._heights()
+
+    def _heights(self) -> None:
+        """Make rows as high as their wrapped texts need, since not every program does so by itself."""
+        across = {x: self.page.column_dimensions[reference(1, x)[:-1]].width - 3.0 for x, _ in self._columns()}
+        texts = [(x, c) for x, c in self._columns() if c.kind == "text" and c.key != ID]
+        for y, row in self._rows():
+            shown = ((across[x], self._shown(row, column)) for x, column in texts)
+            lines = max((sum(-(-width(line) // int(most)) for line in found) for most, found in shown), default=1)
+            if lines > 1:
+                self.page.row_dimensions[y].height = 2.0 + 14.0 * min(lines, _MOST_LINES)
 
     def _shown(self, row: Row, column: Column) -> list[str]:
         """Return the lines of a cell as a reader sees them; of a choice, the widest that can be chosen."""
@@ -330,7 +342,8 @@ def _draw_notes(page: Worksheet, name: str, lines: Sequence[str], legend: Mappin
         put_text(cell, line)
         cell.font = font(Font, _TEXT, bold=y == 1, size=14.0 if y == 1 else 10.0)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
-        page.row_dimensions[y].height = 16.0 * max(1, -(-width(line) // 84)) + (8.0 if y == 1 else 2.0)
+        across = 84 if width(line) > len(line) else 104  # Latin letters are narrower than digits
+        page.row_dimensions[y].height = 16.0 * max(1, -(-width(line) // across)) + (8.0 if y == 1 else 2.0)
     for y, (colour, line) in enumerate(legend.items(), start=len(lines) + 2):
         cell = page.cell(y, 1)
         put_text(cell, line)

@@ -26,6 +26,65 @@ targets:
   - {id: w-repurchase-rate, metric: repurchase_rate, equals: 0.35, source: W2.3}
   - {id: w-brand-awareness, metric: brand_awareness, equals: 0.7, source: W2.2}
 """
+MINIMAL = "params/minimal.yaml"
+SAMPLE = "params/sample_brand.yaml"
+RICH = "params/rich.yaml"  # one or two rows of everything
+RICH_PLAN = """\
+extends: small.yaml
+plan: {id: rich, title: {zh: 齐全的方案, en: A rich plan}}
+users:
+  churn: {value: 0.08, period: month, kind: quoted, source: W2.3}
+channels:
+  - id: partners
+    name: {zh: 异业合作, en: Partners}
+    paid: true
+    response: {curve: hill, ceiling: 9_000, half_spend: 90_000, source: assumption, why: a guess}
+    spend: {min: 0, max: 200_000}
+    cac: {value: [15, 25], source: assumption, why: a guess}
+experiments:
+  - id: welcome_coupon
+    question: {zh: 礼券有用吗, en: Does a coupon help}
+    node: activation
+    unit: customer
+    arms: {control: 0.5, coupon: 0.5}
+    primary: first_interaction_rate
+    baseline: {value: 0.30, source: assumption, why: a guess}
+    smallest_worth_having: {value: 0.02, source: assumption, why: a guess}
+    traffic_per_week: {value: [9_000, 12_000], source: assumption, why: a guess}
+    guardrails: [{metric: complaint_rate, margin: 0.001}]
+    owner: it
+schedule:
+  tasks:
+    - {id: build, name: {zh: 开发, en: Build}, department: it, days: [10, 12, 20], roles: {content: 2}, source: W4.1}
+    - {id: test, name: {zh: 测试, en: Test}, department: it, days: [3, 5, 8], after: [build], source: W4.1}
+team:
+  departments: [{id: it, name: {zh: 技术, en: IT}}, {id: legal, name: {zh: 法务, en: Legal}}]
+  roles:
+    content: {cost_per_year: {value: 200_000, source: assumption, why: a guess}}
+risks:
+  - id: fatigue
+    name: {zh: 打扰, en: Fatigue}
+    probability: 0.4
+    hits: users.churn
+    effect: [0.01, 0.03]
+    trigger: {metric: daily_open_time, below: 8}
+    owner: it
+    source: W5.1
+  - id: outage
+    name: {zh: 宕机, en: Outage}
+    probability: 0.2
+    hits: users.conversion
+    effect: [-0.02, -0.005]
+    owner: it
+    response: {zh: 切换, en: Switch over}
+    mitigated: {probability: 0.1, effect: [-0.01, -0.002], source: assumption, why: a guess}
+    source: assumption
+    why: a guess
+review:
+  actions:
+    - {id: less-push, name: {zh: 少推送, en: Push less}, owner: it, opened: 2027-02-01, due: 2027-03-01,
+       metric: churn_rate, expected: -0.01}
+"""
 OWN_PLAN = """\
 extends: wechat_platform.yaml
 plan: {id: own, title: {zh: 自己的方案, en: Own plan}}
@@ -54,9 +113,11 @@ def set_up(folder: Path) -> None:
     (folder / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "workbook.yaml", folder / "notebooks")
     (folder / OWN).write_text(OWN_PLAN, encoding="utf-8")
+    (folder / RICH).write_text(RICH_PLAN, encoding="utf-8")
     minimal = (ROOT / "tests" / "plan" / "minimal.yaml").read_text(encoding="utf-8")
     few = re.sub(r"(?m)^targets:\n(  .*\n)+", SMALL_TARGETS, minimal).partition("scenarios:")[0]
     few = few.replace("id: minimal", "id: small").replace("months: 12", "months: 24")
+    (folder / MINIMAL).write_text(minimal, encoding="utf-8")
     (folder / SMALL).write_text(few, encoding="utf-8")
 
 
@@ -93,6 +154,17 @@ def problems(path: Path | str, **options) -> list[tuple[str, str]]:
         name = Path(path).name
         return [(p.field if p.file.endswith(name) else p.file.rpartition(": ")[2], p.code) for p in error.problems]
     return []
+
+
+def reckoned(page, cell):
+    """Return the number in a cell; of a sum, reckoned from the cells that it names."""
+    if not isinstance(cell.value, str):
+        return cell.value or 0
+    total = 0.0
+    for part in cell.value.removeprefix("=").removeprefix("SUM(").removesuffix(")").split(","):
+        found = page[part] if ":" in part else ((page[part],),)
+        total += sum(reckoned(page, inner) for row in found for inner in row)
+    return total
 
 
 class Editing:

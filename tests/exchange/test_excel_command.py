@@ -90,7 +90,7 @@ def test_run_uses_the_plan_of_the_workbook(call, home, monkeypatch):
     }
     assert (home / SMALL).read_bytes() == before
     assert sorted(p.name for p in (home / "params").iterdir()) == sorted(
-        [p.name for p in (ROOT / "params").iterdir()] + ["own.yaml", "small.yaml"]
+        [p.name for p in (ROOT / "params").iterdir()] + ["minimal.yaml", "own.yaml", "rich.yaml", "small.yaml"]
     )
 
 

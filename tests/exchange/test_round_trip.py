@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import zipfile
 
+import openpyxl
 import pytest
 
 from planlib.core.metrics import catalogue
@@ -12,13 +13,28 @@ from planlib.exchange import xlsx
 from planlib.exchange.book import before
 from planlib.plan import load_plan
 from planlib.plan.model import OPERATIONS
-from tests.exchange.desk import OWN, Editing, P, W, edited, made, opened, problems, quick, rewritten
+from tests.exchange.desk import (
+    MINIMAL,
+    OWN,
+    RICH,
+    SAMPLE,
+    Editing,
+    P,
+    W,
+    edited,
+    made,
+    opened,
+    problems,
+    quick,
+    reckoned,
+    rewritten,
+)
 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
-@pytest.mark.parametrize("plan", [W, P, OWN])
+@pytest.mark.parametrize("plan", [W, P, OWN, SAMPLE, MINIMAL, RICH])
 def test_unchanged_is_the_plan_itself(home, plan, locale):
-    path = made(plan, locale)
+    path = quick(plan, locale)
     found, told = opened(path)
     assert found.resolved_json() == load_plan(plan).resolved_json()  # so that its finished run is used again
     assert found.changes == ()
@@ -255,9 +271,16 @@ def test_texts_kept_in_one_shared_list(home):
 
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice (soffice) is not installed on this machine")
-def test_opened_and_saved_by_libreoffice_it_comes_back_unchanged(home):
+def test_opened_and_saved_by_libreoffice_it_comes_back_unchanged_and_its_sums_are_ours(home):
     path = quick(OWN, "zh")
     (home / "saved").mkdir()
     order = ["soffice", "--headless", "--convert-to", "xlsx", "--outdir", str(home / "saved"), str(path)]
     subprocess.run(order, check=True, capture_output=True, timeout=120)
-    assert opened(home / "saved" / path.name)[0].changes == ()
+    found, told = opened(home / "saved" / path.name, "zh")
+    assert (found.changes, len(told)) == ((), 1)
+    ours, theirs = openpyxl.load_workbook(path), openpyxl.load_workbook(home / "saved" / path.name, data_only=True)
+    sums = [cell for page in ours for row in page.iter_rows() for cell in row if cell.data_type == "f"]
+    assert len({cell.parent.title for cell in sums}) == 5 and len(sums) > 100
+    for cell in sums:
+        value = theirs[cell.parent.title][cell.coordinate].value
+        assert value == pytest.approx(reckoned(cell.parent, cell), rel=1e-12), (cell.parent.title, cell.coordinate)
