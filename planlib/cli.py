@@ -134,7 +134,10 @@ def goal(
 
 @app.command(epilog="Example 示例: planlib run params/wechat_platform.yaml --set users.churn.value=0.05")
 def run(
-    plan: PlanOrWorkbook,
+    plans: Annotated[
+        list[str],
+        typer.Argument(metavar="PLAN...", help="plans or workbooks, also patterns 方案或工作簿", show_default=False),
+    ],
     locale: Locale = None,
     scenario: Scenario = None,
     sets: Sets = None,
@@ -144,6 +147,9 @@ def run(
         list[str] | None, typer.Option("--only", metavar="NOTEBOOK", help="this notebook and what it needs 只运行")
     ] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="notebooks at once; else one a core 并行数")] = None,
+    memory: Annotated[
+        float | None, typer.Option("--memory", metavar="GB", help="for all notebooks; else what is free 内存上限")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="run everything again 全部重新运行")] = False,
     cadence: Annotated[
         str | None,
@@ -153,31 +159,34 @@ def run(
         int | None, typer.Option("--keep", metavar="N", help="with --cadence: keep N runs 保留最近几次运行")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="with --cadence, for other programs 供程序读取")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="tell the plan's WeCom group 通知企业微信群")] = False,
     out: Out = "outputs",
 ) -> None:
-    """Run the notebooks of a plan and make its decks. 运行方案并生成演示文稿。"""
+    """Run the notebooks of a plan, or of many, and make the decks. 运行一份或多份方案并生成演示文稿。"""
     w = _words(locale)
+    from planlib.brands import expand, plans_among
+
+    tell = _tell if as_json else _print
+    files = plans_among(expand(plans), w, tell)
+    plan = files[0]
+    typed = {"scenario": scenario, "sets": tuple(sets or ()), "as_of": as_of, "seed": seed, "jobs": jobs}
     if cadence is not None:
-        typed = {"scenario": scenario, "sets": tuple(sets or ()), "as_of": as_of, "seed": seed, "jobs": jobs}
-        _review(w, as_json, path=plan, cadence=cadence, keep=keep, fresh=fresh, out_root=Path(out), **typed)
+        _refuse_with_cadence({"--only": only, "--memory": memory})
+        _review(w, as_json, notify, path=plan, cadence=cadence, keep=keep, fresh=fresh, out_root=Path(out), **typed)
     _refuse_without_cadence({"--keep": keep, "--json": as_json or None})
     from planlib.excel import opener
+    from planlib.notifying import Notifier
+
+    typed |= {"only": tuple(only or ()), "memory_gb": memory, "fresh": fresh, "out_root": Path(out)}
+    if len(files) > 1:
+        from planlib.brands import Asked, run_brands
+
+        asked = Asked(notify=notify, **typed)
+        raise typer.Exit(run_brands(files, w, asked, write=_print, complain=_tell, load=opener(w, _print)))
     from planlib.workbook.job import run_plan
 
-    status = run_plan(
-        plan,
-        w,
-        load=opener(w, _print),
-        scenario=scenario,
-        sets=tuple(sets or ()),
-        as_of=as_of,
-        seed=seed,
-        only=tuple(only or ()),
-        jobs=jobs,
-        fresh=fresh,
-        out_root=Path(out),
-        write=_print,
-    )
+    hearing = Notifier(w, write=_print, complain=_tell, asked=notify)
+    status = run_plan(plan, w, load=opener(w, _print), write=_print, hearing=hearing, **typed)
     if status == 0:
         _end(w, "run_next", plan=plan)
     raise typer.Exit(status)
@@ -207,15 +216,18 @@ def automate(
     _end(w, "automate_next")
 
 
-def _review(w: Words, as_json: bool, **asked: Any) -> None:
-    """Hold a review and end with its exit status."""
+def _review(w: Words, as_json: bool, notify: bool, **asked: Any) -> None:
+    """Hold a review, tell the plan's group and end with the review's exit status."""
     from planlib import rhythm
     from planlib.excel import opener
+    from planlib.notifying import Notifier
 
     tell = _tell if as_json else _print
     try:
         wanted = rhythm.Asked(**asked)
-        summary = rhythm.review(wanted, w, tell, load=opener(w, tell), stream=sys.stderr if as_json else None)
+        hearing = Notifier(w, write=tell, complain=_tell, asked=notify)
+        given = {"load": opener(w, tell), "stream": sys.stderr if as_json else None, "hearing": hearing}
+        summary = rhythm.review(wanted, w, tell, **given)
     except InputError as error:
         if not as_json:
             raise
@@ -224,6 +236,14 @@ def _review(w: Words, as_json: bool, **asked: Any) -> None:
     if as_json:
         _print(rhythm.as_json(summary))
     raise typer.Exit(summary["exit_code"])
+
+
+def _refuse_with_cadence(typed: dict[str, object]) -> None:
+    from planlib.core.errors import Problem
+
+    given = [name for name, value in typed.items() if value]
+    if given:
+        raise InputError(*(Problem("not_with_cadence", field=name, values={"option": name}) for name in given))
 
 
 def _refuse_without_cadence(typed: dict[str, object]) -> None:

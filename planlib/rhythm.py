@@ -23,6 +23,7 @@ from planlib.workbook import lock
 from planlib.workbook.cadence import CHINA, Cadence, kind_of, slot, slots
 from planlib.workbook.context import project_root
 from planlib.workbook.failures import LedgerBusy, LockHeld, RunError
+from planlib.workbook.job import Hearing
 from planlib.workbook.ledger import damaged
 from planlib.workbook.outcome import RunOutcome
 from planlib.workbook.progress import drawn
@@ -77,8 +78,9 @@ class Nothing(Exception):
 
 
 def review(
-    asked: Asked, w: Words, write: Write, *, load: Callable[..., Plan] = load_plan, stream: TextIO | None = None
-) -> dict[str, Any]:
+    asked: Asked, w: Words, write: Write, *, load: Callable[..., Plan] = load_plan, stream: TextIO | None = None,
+    hearing: Hearing | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Hold a review and return its summary; `exit_code` in it is the exit status.
 
     Args:
@@ -87,6 +89,7 @@ def review(
         write: takes what is told, line by line.
         load: opens what `asked.path` names: `load_plan`, or one that opens workbooks too.
         stream: where the run is drawn; else the standard output.
+        hearing: who is told of the run, if there was one.
 
     Raises:
         InputError: the plan, the day or an option is wrong; nothing has been run.
@@ -100,7 +103,7 @@ def review(
     make_plan_dir(plan_dir)
     try:
         with lock.hold(plan_dir):
-            return _Review(asked, w, write, load, plan, plan_dir, kind, day, summary, stream).held()
+            return _Review(asked, w, write, load, plan, plan_dir, kind, day, summary, stream, hearing).held()
     except LockHeld as error:
         write(error.render(w.locale))
         write(w.text("rhythm.say.busy"))
@@ -178,6 +181,7 @@ class _Review:
     day: dt.date | None
     summary: dict[str, Any]
     stream: TextIO | None
+    hearing: Hearing | None
 
     def held(self) -> dict[str, Any]:
         aside = damaged(self.plan_dir)
@@ -189,12 +193,17 @@ class _Review:
         until = min(when, days[1]) if days else None
         self._tell_slot(when, since, missed, until)
         plan = _opened(self.asked, self.load, as_of=(until or when).isoformat())
+        if self.hearing:
+            self.hearing.before(plan)
         outcome = self._run(plan, when, since, missed, until)
         broken = [path.name for path in damaged(self.plan_dir) if path not in aside]
         if broken:
             self.summary["ledger_put_aside"] = broken[0]
             self.write(self.w.text("rhythm.say.put_aside", file=broken[0]))
-        return self._told(outcome)
+        told = self._told(outcome)
+        if self.hearing:
+            self.hearing.after(plan, outcome, [Path(deck) for deck in told["decks"]])
+        return told
 
     # before the run
 
@@ -327,7 +336,7 @@ class _Review:
         def complete(made: Path) -> None:
             from planlib.report.deck import make_decks
 
-            record(made, occasion, self.w)
+            record(made, plan, occasion, self.w)
             make_decks(made, locales=plan.report.locales, edition=edition)
 
         while True:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from planlib.core.words import Words, aligned
 from planlib.plan import Plan, load_plan
 from planlib.workbook.context import project_root
+from planlib.workbook.outcome import RunOutcome
 from planlib.workbook.progress import drawn
 from planlib.workbook.runner import run
 
 TARGETS = "20_funnel_targets"
 WAIT_SECONDS = 600.0
+
+
+class Hearing(Protocol):
+    """Who is told of runs."""
+
+    def before(self, *plans: Plan) -> None:
+        """Look whether they can be told; nothing that is wrong stops a run."""
+
+    def after(self, plan: Plan, ending: RunOutcome | Exception, decks: Sequence[Path]) -> None:
+        """Tell how a run ended."""
 
 
 def run_plan(
@@ -28,13 +40,20 @@ def run_plan(
     fresh: bool,
     out_root: Path,
     write: Callable[[str], None],
+    memory_gb: float | None = None,
+    hearing: Hearing | None = None,
     load: Callable[..., Plan] = load_plan,
 ) -> int:
     """Run a plan's notebooks, make its decks, print its targets; return the exit status.
 
-    `load` opens what `path` names: `load_plan`, or one that opens workbooks too.
+    Args:
+        memory_gb: what notebooks may hold together; else most of what is free.
+        hearing: who is told of the run.
+        load: opens what `path` names: `load_plan`, or one that opens workbooks too.
     """
     plan = load(path, scenario=scenario, sets=sets, as_of=as_of, seed=seed)
+    if hearing:
+        hearing.before(plan)
     root = project_root()
     with drawn(w) as progress:
         outcome = run(
@@ -43,22 +62,28 @@ def run_plan(
             out_root=out_root,
             only=only,
             jobs=jobs,
+            memory_bytes=memory_gb and memory_gb * 1e9,
             fresh=fresh,
             locale=w.locale,
             wait_seconds=WAIT_SECONDS,
             progress=progress,
         )
     if not outcome.ok:
+        if hearing:
+            hearing.after(plan, outcome, ())
         return 1
     for line in _target_lines(outcome.run_dir, w):
         write(line)
     write(w.text("cli.run_files", folder=_shown(outcome.run_dir)))
-    for deck in _decks(plan, outcome.run_dir, made=outcome.reused):
+    decks = decks_of(plan, outcome.run_dir, made=outcome.reused)
+    for deck in decks:
         write(w.text("cli.deck", path=_shown(deck)))
+    if hearing:
+        hearing.after(plan, outcome, decks)
     return 0
 
 
-def _decks(plan: Plan, run_dir: Path, *, made: bool) -> list[Path]:
+def decks_of(plan: Plan, run_dir: Path, *, made: bool) -> list[Path]:
     """Return the run's decks, made now unless an unchanged run has them all."""
     locales = plan.report.locales
     there = [run_dir / "decks" / f"{plan.id}.{locale}.pdf" for locale in locales]

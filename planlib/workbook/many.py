@@ -23,7 +23,7 @@ from planlib.core.errors import InputError
 from planlib.workbook import lock
 from planlib.workbook.failures import LockHeld, RunError
 from planlib.workbook.graph import read_graph
-from planlib.workbook.memory import Memory
+from planlib.workbook.memory import ASSUMED_PEAK_BYTES, Memory
 from planlib.workbook.outcome import Event, RunOutcome, Waiting
 from planlib.workbook.remains import end_processes
 from planlib.workbook.runner import PlanRun, RunnablePlan, check, cores, telling
@@ -60,6 +60,7 @@ def run_many(
     timeout: float | None = None,
     wait_seconds: float = 0.0,
     progress: Callable[[str, Event], None] = lambda plan_id, event: None,
+    settled: Callable[[int, int, float], None] = lambda jobs, peak_bytes, total_bytes: None,
 ) -> dict[str, Ending]:
     """Run several plans; their ids differ.
 
@@ -68,6 +69,8 @@ def run_many(
         jobs, memory_bytes, timeout, wait_seconds: as of `runner.run`, over all of them together; a plan that
             another process runs is left for later, and waited for so long.
         progress: called with a plan's id and every event of its run.
+        settled: called when memory allows fewer notebooks at once than there are cores: how many, what a worker has
+            held at most, what there is for all.
 
     Returns:
         plan id -> how its run ended, or the error for which there is none.
@@ -90,11 +93,30 @@ def run_many(
             complete=order.complete,
         )  # fmt: skip
 
-    with _pool_folder(out) as folder, _Queue(orders, opened, out, progress, wait_seconds) as queue:
-        workers = {"jobs": jobs or cores(), "memory": Memory(memory_bytes)}
-        with Schedule(queue, folder=folder, project_root=root, **workers) as schedule:
-            schedule.work()
+    workers = {"jobs": jobs or cores(), "memory": Memory(memory_bytes)}
+    cap = _Cap(**workers, settled=settled)
+    with (
+        _pool_folder(out) as folder,
+        _Queue(orders, opened, out, progress, wait_seconds, cap) as queue,
+        Schedule(queue, folder=folder, project_root=root, **workers) as schedule,
+    ):
+        schedule.work()
     return {order.plan.id: queue.endings[order.plan.id] for order in orders}
+
+
+class _Cap:
+    """Says it once when memory allows fewer workers than the cores."""
+
+    def __init__(self, *, jobs: int, memory: Memory, settled: Callable[[int, int, float], None]):
+        self.memory = memory
+        self.settled = settled
+        self.told = jobs
+
+    def look(self) -> None:
+        fit = self.memory.workers()
+        if fit < self.told:
+            self.told = fit
+            self.settled(fit, self.memory.peak_bytes or ASSUMED_PEAK_BYTES, self.memory.total_bytes)
 
 
 class _Queue:
@@ -107,7 +129,9 @@ class _Queue:
         out: Path,
         progress: Callable[[str, Event], None],
         wait_seconds: float,
+        cap: _Cap,
     ):
+        self.cap = cap
         self.opened = opened
         self.out = out
         self.progress = progress
@@ -152,6 +176,7 @@ class _Queue:
 
     def look(self) -> None:
         """Put runs in place that are complete."""
+        self.cap.look()
         for entry in [entry for entry in self.completing if entry[0].done()]:
             self.completing.remove(entry)
             future, run, stack = entry
