@@ -30,8 +30,8 @@ PLAN = "extends: base.yaml\nplan: {id: brand, start: 2026-01}\ndata: {root: noth
 
 
 def score(metric, actual, *, low=None, high=None, status="off_track", forecast=None, plan=1.0, unit="ratio"):
-    return {"metric": metric, "plan": plan, "actual": actual, "low": low, "high": high, "gap_points": None, "unit": unit,
-            "gap_share": None, "status": status, "reason": "far_behind", "forecast": forecast}  # fmt: skip
+    return {"metric": metric, "plan": plan, "actual": actual, "low": low, "high": high, "unit": unit, "status": status,
+            "gap_points": None, "gap_share": None, "reason": "far_behind", "forecast": forecast}  # fmt: skip
 
 
 def alert(series, raised, state="open", owner="—", direction="falls"):
@@ -87,7 +87,8 @@ class Desk:
         return content | {
             "schema": 1, "notebook": notebook, "seed": 1, "as_of": found["data"]["as_of"], "decision": None,
             "plan": {"id": "brand", "title": {"zh": "品牌", "en": "Brand"}, "file": "params/brand.yaml",
-                     "start": "2026-01", "months": 24, "sha256": "0" * 64, "scenario": None, "classification": None, "owner": None},
+                     "start": "2026-01", "months": 24, "sha256": "0" * 64, "scenario": None, "classification": None,
+                     "owner": None},
             "versions": {"planlib": "0", "python": "3"},
         }  # fmt: skip
 
