@@ -7,7 +7,7 @@ process (`declare`): the catalogue, the words and the baseline then know them as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -120,10 +120,10 @@ def declare(metrics: Iterable[OwnMetric]) -> None:
 
 
 def know(names: Mapping[str, Mapping[str, Any]]) -> None:
-    """Learn names and units out of results, for words alone: id -> {names, unit}."""
+    """Take names and units out of results, for the decks made of them: id -> {names, unit}."""
     for metric_id, said in names.items():
-        found = OwnMetric(metric_id, said["names"], said["unit"], "up", Counted("", "count"))
-        _known.setdefault(metric_id, found)
+        found = _known.get(metric_id) or OwnMetric(metric_id, {}, said["unit"], "up", Counted("", "count"))
+        _known[metric_id] = replace(found, names=said["names"], unit=said["unit"])
 
 
 def in_force() -> tuple[OwnMetric, ...]:

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words
+from planlib.core.words import words as words_of
 from planlib.report import references
 from planlib.report.references import Filled, Place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from planlib.plan import Plan
     from planlib.report.deck_pages import Run
 
 PARTS = ("title", "reading")
@@ -42,6 +46,34 @@ def replaced(run: Run, words: Words, page_id: str) -> dict[str, str]:
             said = filled(given[part], run, words, place, notebook)
             found |= {} if said.missing else {part: said.text}
     return found
+
+
+def refuse_typed(plan: Plan, run_dir: Path | None) -> None:
+    """Make sure, before notebooks run, that no number is typed into the words of a plan's pages.
+
+    Args:
+        run_dir: the plan's latest run, whose results tell which reference a number stands for; None without one.
+
+    Raises:
+        InputError: every typed number.
+    """
+    if not plan.report.pages:
+        return
+    from planlib.report.deck import read_run
+
+    run = read_run(run_dir) if run_dir is not None else None
+    problems = []
+    for page_id, given in plan.report.pages.items():
+        for part in PARTS:
+            said = getattr(given, part)
+            texts = {} if said is None else dict.fromkeys(LOCALES, said) if isinstance(said, str) else said.model_dump()
+            for locale, text in texts.items():
+                place = Place(plan.file, f"report.pages.{page_id}.{part}")
+                for one in references.literal_numbers(text, place):
+                    notebook = page_id.partition(".")[0]
+                    problems.append(one if run is None else _with_reference(one, run, words_of(locale), notebook))
+    if problems:
+        raise InputError(*{(p.field, str(p.given)): p for p in problems}.values())
 
 
 def refuse_unknown(run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from planlib.core.words import Words, aligned
 from planlib.plan import Plan, load_plan
 from planlib.workbook.context import project_root
+from planlib.workbook.ledger import latest_run
 from planlib.workbook.outcome import RunOutcome
 from planlib.workbook.progress import drawn
 from planlib.workbook.runner import run
@@ -52,6 +53,10 @@ def run_plan(
         load: opens what `path` names: `load_plan`, or one that opens workbooks too.
     """
     plan = load(path, scenario=scenario, sets=sets, as_of=as_of, seed=seed)
+    if plan.report.pages:
+        from planlib.report.page_words import refuse_typed
+
+        refuse_typed(plan, latest_run(out_root / plan.id))
     if hearing:
         hearing.before(plan)
     root = project_root()
@@ -78,6 +83,7 @@ def run_plan(
     decks = decks_of(plan, outcome.run_dir, made=outcome.reused)
     for deck in decks:
         write(w.text("cli.deck", path=_shown(deck)))
+    write(w.text("cli.document_how", run=plan.id))
     if hearing:
         hearing.after(plan, outcome, decks)
     return 0

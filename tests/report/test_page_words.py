@@ -10,6 +10,7 @@ from planlib.core.errors import InputError
 from planlib.plan import load_plan, logo
 from planlib.plan.model import contrast_with_white
 from planlib.report.deck import build_deck, make_decks, read_run
+from planlib.report.page_words import refuse_typed
 from planlib.workbook.own_book import own
 
 MINIMAL = "tests/plan/minimal.yaml"
@@ -86,6 +87,16 @@ def test_a_wrong_text_says_what_to_write(tmp_path, report, code, told):
         build_deck(run, "en")
     (problem,) = error.value.problems
     assert problem.code == code and told in problem.render("en") and problem.render("zh")
+
+
+def test_a_typed_number_is_told_before_anything_runs(tmp_path):
+    run = made(tmp_path, pages('{title: {zh: "共 8.1 万用户", en: "81.2k users"}, reading: "{users_end} of `2026`"}'))
+    plan = load_plan(tmp_path / "small.yaml")
+    for run_dir, codes in ((None, {"literal_number"}), (run.folder, {"literal_known"})):
+        with pytest.raises(InputError) as error:
+            refuse_typed(plan, run_dir)
+        assert {p.code for p in error.value.problems} == codes and len(error.value.problems) == 2
+    refuse_typed(load_plan(MINIMAL), None)
 
 
 def test_a_page_id_has_its_form(tmp_path):
