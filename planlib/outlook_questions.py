@@ -36,6 +36,7 @@ MOST_MONEY = 3.0  # largest factor on the money for channels
 OPTION_MONEY = (0.0, 0.25, 0.5, 0.75, 1.25, 1.5)  # factors on the money for channels that are options
 SEEN = ("new_users_monthly", "private_domain_users", "gmv")  # what a re-forecast takes
 _LEVERS = 4
+_OTHER_UNITS = (100.0, 10_000.0, 0.01, 0.0001)  # fen for CNY, CNY for 万, and the inverse
 _REACH = 0.02  # elasticity below which a lever is none
 
 
@@ -150,9 +151,7 @@ class Asked:
         found = {}
         gates = {delay.gate for delay in world.delays}
         for gate in world.plan.schedule.gates if gates else ():
-            dates = outlooking.gate_dates(
-                world.plan, world.paths, world.seed, slips={gate.id: float(MONTH_WORKDAYS)}
-            )
+            dates = outlooking.gate_dates(world.plan, world.paths, world.seed, slips={gate.id: float(MONTH_WORKDAYS)})
             if not any(np.any(dates[name] != world.dates[name]) for name in gates):
                 continue
             after = world.metrics(replace(world, dates=dates).run())
@@ -368,9 +367,7 @@ class Repairing:
                 saved, _ = bought_time(self.world.plan, tuple(dict.fromkeys(d.gate for d in self.world.delays)))
                 acted = tuple(risk.id for risk in self.world.plan.schedule.risks if risk.mitigated is not None)
                 dates = [
-                    outlooking.gate_dates(
-                        self.world.plan, self.world.paths, self.world.seed, bought=saved, acted=acted
-                    )
+                    outlooking.gate_dates(self.world.plan, self.world.paths, self.world.seed, bought=saved, acted=acted)
                 ]
             self._both[on] = replace(self.world, dates=dates[0])
         return self._both[on]
@@ -524,6 +521,7 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     guard.number("error", error, above=0.0, below=1.0)
     guard.done()
     plan = asked.world.metrics(asked.planned)
+    _refuse_other_units(asked, plan, actuals)
     seen = np.array([level for _, _, level in known])
     scale = np.array([max(float(plan[name][0, month - 1]), 1.0) for name, month, _ in known])
     spread = error * np.maximum(scale, seen)
@@ -549,6 +547,25 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     world = latent.world(drawn.scores)
     even = np.full(few, 1.0 / few)
     return Again(last, "tempered", drawn.ess, even, world.metrics(world.run()), -drawn.log_evidence / len(known))
+
+
+def _refuse_other_units(
+    asked: Asked, plan: Mapping[str, np.ndarray], actuals: Mapping[str, Mapping[int, float]]
+) -> None:
+    """Refuse figures that are all about a hundred or ten thousand times the plan's, or the inverse: fen, or 万."""
+    from planlib.core.guards import Guard
+    from planlib.core.metrics import catalogue
+
+    guard = Guard()
+    for name, row in actuals.items():
+        pairs = [(level, float(plan[name][0, month - 1])) for month, level in row.items()]
+        ratios = np.array([level / planned for level, planned in pairs if planned > 0 and level > 0])
+        for factor in _OTHER_UNITS:
+            if len(ratios) and (np.abs(np.log(ratios / factor)) < np.log(3)).all():
+                guard.add(
+                    "other_unit", f"actuals.{name}", pairs[0][0], unit=catalogue()[name].unit, factor=f"{factor:g}"
+                )
+    guard.done()
 
 
 def standing(asked: Asked, found: Again, actuals: Mapping[str, Mapping[int, float]], *, error: float = 0.05) -> str:

@@ -146,12 +146,24 @@ def q_weights(found):
         ({"gmv": {99: 3.0}}, "actuals.gmv.month"),
         ({"gmv": {1: float("nan")}}, "actuals.gmv[1]"),
         ({"gmv": {1: -5.0}}, "actuals.gmv[1]"),
+        ({"gmv": {1: 5.0, 0: 3.0}}, "actuals.gmv.month"),
     ],
 )
 def test_bad_actuals(asked, given, field):
     with pytest.raises(InputError) as caught:
         q.again(asked, given)
     assert field in [problem.field for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("factor", [100.0, 10_000.0, 0.01, 0.0001])
+def test_actuals_in_another_unit_are_refused(asked, factor):
+    """GMV in fen or in 万 is told as such, not learned from."""
+    plan = asked.world.metrics(asked.planned)
+    gmv = {m: 1.4 * factor * float(plan["gmv"][0, m - 1]) for m in (6, 7, 8)}
+    with pytest.raises(InputError, match=r"actuals\.gmv") as caught:
+        q.again(asked, {"gmv": gmv})
+    (problem,) = caught.value.problems
+    assert problem.code == "other_unit" and "CNY" in caught.value.render("zh")
 
 
 def coverage(years, paths, error):
