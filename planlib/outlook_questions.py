@@ -496,16 +496,20 @@ class Again:
     surprise: float
 
 
-def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: float = 0.05) -> Again:
+def again(
+    asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: float = 0.05, measured: bool = False
+) -> Again:
     """Forecast again from what happened.
 
     Args:
         asked: the plan's paths.
         actuals: {metric of SEEN: {plan month: level}}; months in which something is not known are left out.
         error: what a month's figure may lie off the model, over its planned level.
+        measured: whether the figures come from the tidy tables, whose units are known.
 
     Raises:
-        InputError: no figure, an unknown metric, a month outside the plan, a level that is negative or not finite.
+        InputError: no figure, an unknown metric, a month outside the plan, a level that is negative or not finite, or
+            figures typed in what looks like another unit.
     """
     from planlib.core.guards import Guard
 
@@ -521,7 +525,8 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     guard.number("error", error, above=0.0, below=1.0)
     guard.done()
     plan = asked.world.metrics(asked.planned)
-    _refuse_other_units(asked, plan, actuals)
+    if not measured:
+        _refuse_other_units(plan, actuals)
     seen = np.array([level for _, _, level in known])
     scale = np.array([max(float(plan[name][0, month - 1]), 1.0) for name, month, _ in known])
     spread = error * np.maximum(scale, seen)
@@ -549,9 +554,7 @@ def again(asked: Asked, actuals: Mapping[str, Mapping[int, float]], *, error: fl
     return Again(last, "tempered", drawn.ess, even, world.metrics(world.run()), -drawn.log_evidence / len(known))
 
 
-def _refuse_other_units(
-    asked: Asked, plan: Mapping[str, np.ndarray], actuals: Mapping[str, Mapping[int, float]]
-) -> None:
+def _refuse_other_units(plan: Mapping[str, np.ndarray], actuals: Mapping[str, Mapping[int, float]]) -> None:
     """Refuse figures that are all about a hundred or ten thousand times the plan's, or the inverse: fen, or 万."""
     from planlib.core.guards import Guard
     from planlib.core.metrics import catalogue
