@@ -33,9 +33,9 @@ _PERCENT = ("ratio", "probability")
 _FONTS = '"Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", planlib, sans-serif'
 _STYLE = f"""<style>
 @font-face {{font-family: planlib; src: url("/files/planlib/report/fonts/NotoSansSC-Regular.ttf");}}
-.planlib-panel, .planlib-panel * {{font-family: {_FONTS}; line-height: 1.3;}}
+.planlib-head, .planlib-lever, .planlib-said, .planlib-wrong, .planlib-list, .planlib-compare {{font-family: {_FONTS};}}
 .planlib-panel .widget-html-content {{line-height: 1.3;}}
-.planlib-views svg {{width: 100%; height: auto; max-width: 1180px; display: block; font-family: {_FONTS};}}
+.planlib-views svg {{width: 100%; height: auto; max-width: 940px; display: block; font-family: {_FONTS};}}
 .planlib-head {{display: flex; flex-wrap: wrap; gap: 2px 20px; align-items: baseline; font-size: 13px;}}
 .planlib-head b {{font-size: 15px;}}
 .planlib-lever {{display: flex; justify-content: space-between; gap: 6px; font-size: 12px;}}
@@ -88,7 +88,7 @@ class Panel:
         self.rows, self.boxes = {}, {}
         groups = [group for group in GROUPS if any(it.group == group for it in self.session.levers.values())]
         for group in groups:
-            self.boxes[group] = widgets.VBox(layout=widgets.Layout(max_height="270px", overflow="hidden auto"))
+            self.boxes[group] = widgets.VBox(layout=widgets.Layout(max_height="292px", overflow="hidden auto"))
         self.levers = widgets.Accordion(
             children=list(self.boxes.values()), titles=[w.text(f"whatif.group.{group}") for group in groups],
             selected_index=None,
@@ -101,7 +101,10 @@ class Panel:
                               ("save", self.save), ("export", self.export))
         }  # fmt: skip
         self.language = widgets.ToggleButtons(
-            options=LANGUAGES, value=w.locale, style={"button_width": "62px"}, layout=widgets.Layout(width="140px")
+            options=LANGUAGES,
+            value=w.locale,
+            style={"button_width": "58px"},
+            layout=widgets.Layout(width="136px", flex="0 0 136px", margin="0"),
         )
         self.language.observe(lambda change: self.speak(change["new"]), "value")
         self.name = widgets.Text(placeholder=w.text("whatif.button.name"), layout=widgets.Layout(width="190px"))
@@ -116,7 +119,7 @@ class Panel:
         )
         left = widgets.VBox(
             [widgets.HBox([self.buttons[name] for name in ("undo", "reset", "keep")]), self.levers],
-            layout=widgets.Layout(width="296px", flex="0 0 296px"),
+            layout=widgets.Layout(width="282px", flex="0 0 282px"),
         )
         top = widgets.HBox([self.head, self.language], layout=widgets.Layout(justify_content="space-between"))
         right = widgets.VBox(
@@ -340,10 +343,10 @@ class _Row:
         self.label = widgets.HTML(layout=widgets.Layout(margin="0", height="auto"))
         self.slider = widgets.FloatSlider(
             value=position * self._factor, min=low, max=high, step=step, readout=False, tooltip=hint,
-            layout=widgets.Layout(width="168px", margin="0 4px"),
+            layout=widgets.Layout(width="164px", margin="0 4px"),
         )  # fmt: skip
         self.box_typed = widgets.FloatText(
-            value=position * self._factor, step=step, tooltip=hint, layout=widgets.Layout(width="84px", margin="0")
+            value=position * self._factor, step=step, tooltip=hint, layout=widgets.Layout(width="78px", margin="0")
         )
         self._hint = hint
         self.show(position, w)

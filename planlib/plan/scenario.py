@@ -36,15 +36,15 @@ def write_scenario(plan: Plan, changes: Iterable[Change], *, name: str, reason: 
             no change, a plan that is not its file alone or has changed there meanwhile, or problems of the new plan,
             whose file is then taken away again.
     """
-    changes, path = tuple(changes), Path(plan.file).with_name(f"{name}.yaml")
-    problems = [*name_problems(name, path.parent), *_open_problems(plan)]
+    changes, folder = tuple(changes), Path(plan.file).parent
+    problems = [*name_problems(name, folder), *_open_problems(plan)]
     if not reason.strip():
         problems.append(Problem("missing", field="reason"))
     if not changes:
         problems.append(Problem("nothing_changed", file=plan.file))
     if problems:
         raise InputError(*problems)
-    content = scenario_text(plan, changes, name=name, reason=" ".join(reason.split()))
+    path, content = folder / f"{name}.yaml", scenario_text(plan, changes, name=name, reason=" ".join(reason.split()))
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:

@@ -15,10 +15,11 @@ import numpy as np
 from planlib.core.words import Words
 from planlib.report.charts import base as b
 
-WIDTH, HEIGHT = 864.0, 520.0
+WIDTH, HEIGHT = 600.0, 424.0  # of a panel: readable beside the levers on a screen of 1366 pixels
 MOST_CHANCES, MOST_GATES = 11, 14
 FAMILY = "Noto Sans SC"
-_GAP, _HEAD = 28.0, 24.0
+_GAP, _HEAD = 20.0, 24.0
+_LEFT = 0.47  # of the width: names of targets need the rest
 Both = Mapping[str, str]
 
 
@@ -134,12 +135,12 @@ class _Page:
 def views(data: Views, words: Words, *, width: float = WIDTH, height: float = HEIGHT) -> str:
     """Return the four views, two by two, as the text of an SVG of that size in points."""
     page = _Page()
-    wide, tall = (width - _GAP) / 2, (height - _GAP / 2) / 2
-    right, below = wide + _GAP, tall + _GAP / 2
-    _fans(page, data, words, 0.0, 0.0, wide, tall)
-    _money(page, data.money, words, right, 0.0, wide, tall)
-    _calendar(page, data, words, 0.0, below, wide, tall)
-    _targets(page, data.targets, words, right, below, wide, tall)
+    first, tall = _LEFT * (width - _GAP), (height - _GAP / 2) / 2
+    right, below, second = first + _GAP, tall + _GAP / 2, width - first - _GAP
+    _fans(page, data, words, 0.0, 0.0, first, tall)
+    _money(page, data.money, words, right, 0.0, second, tall)
+    _calendar(page, data, words, 0.0, below, first, tall)
+    _targets(page, data.targets, words, right, below, second, tall)
     body = "\n".join(page.parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}pt" height="{height:g}pt" '
@@ -147,10 +148,13 @@ def views(data: Views, words: Words, *, width: float = WIDTH, height: float = HE
     )
 
 
-def _head(page: _Page, x: float, y: float, said: str, note: str = "", *, room: float = 0.0) -> None:
+def _head(page: _Page, x: float, y: float, said: str, note: str, *, room: float) -> None:
+    """Write a heading and what its marks mean: beside it, or below where there is no room."""
     page.text(x, y + 8, said, size=10.5, weight="Bold", colour=b.INK)
-    if note and b.width_of(said, 10.5, "Bold") + b.width_of(note, 8.5) + 12 <= room:
-        page.text(x + room, y + 8, note, size=8.5, colour=b.INK3, anchor="end")
+    if b.width_of(said, 10.5, "Bold") + b.width_of(note, 8) + 24 <= room:
+        page.text(x + room, y + 8, note, size=8, colour=b.INK3, anchor="end")
+    else:
+        page.text(x, y + 19, _cut(note, room, 7.5), size=7.5, colour=b.INK3)
 
 
 def _fans(page: _Page, data: Views, words: Words, x: float, y: float, width: float, height: float) -> None:
@@ -172,7 +176,7 @@ def _fan(page: _Page, fan: Fan, words: Words, x: float, y: float, width: float, 
     left = 8 + max(b.width_of(scale.write(v), 8.5) for v in at)
     ends = [words.number(float(v), fan.unit) for v in (fan.plan[-1], fan.levels[2, -1])]
     edge = 8 + max(b.width_of(text, 9, "Medium") for text in ends)
-    x0, x1, y0, y1 = x + left, x + width - edge, y + 22, y + height - 16
+    x0, x1, y0, y1 = x + left, x + width - edge, y + 26, y + height - 16
     span = max(months - 1, 1)
 
     def px(t: float) -> float:
@@ -181,11 +185,14 @@ def _fan(page: _Page, fan: Fan, words: Words, x: float, y: float, width: float, 
     def py(v: float) -> float:
         return y1 - v / float(at[-1]) * (y1 - y0)
 
-    page.text(x, y + 6, f"{words.pick(fan.name)} · {scale.unit}", size=8.5, colour=b.INK3)
+    caption = f"{words.pick(fan.name)} · {scale.unit}"
+    for n, line in enumerate(b.fit_lines(caption, width, 8, most=2) or [_cut(caption, width, 8)]):
+        page.text(x, y + 6 + 9 * n, line, size=8, colour=b.INK3)
     for value in at:
         page.line([(x0, py(value)), (x1, py(value))], b.GRID if value else b.INK3, 0.8)
         page.text(x0 - 4, py(value), scale.write(float(value)), size=8.5, anchor="end")
-    for month in [1, *range(6, months + 1, 6)]:
+    step = 6 if (x1 - x0) / months * 6 >= 24 else 12
+    for month in [1, *range(step, months + 1, step)]:
         page.text(px(month), y1 + 9, words.number(month, "number"), size=8.5, anchor="middle")
     steps = np.arange(1, months + 1)
     for low, high, fill in ((0, 4, b.BANDS[0.80]), (1, 3, b.BANDS[0.50])):
@@ -203,7 +210,7 @@ def _fan(page: _Page, fan: Fan, words: Words, x: float, y: float, width: float, 
 
 def _money(page: _Page, data: Money, words: Words, x: float, y: float, width: float, height: float) -> None:
     _head(page, x, y, words.text("whatif.view.money"), words.text("whatif.view.money_note"), room=width)
-    top, foot = y + _HEAD + 18, y + height - 16
+    top, foot = y + _HEAD + 20, y + height - 16
     if data.names:
         stack = 0.42 * width
         if not data.fits:
@@ -239,7 +246,7 @@ def _response(page: _Page, data: Money, words: Words, x: float, y: float, width:
     shown = at / scale.factor
     scale = b.Scale(scale.factor, scale.unit, next((p for p in range(4) if np.allclose(shown, np.round(shown, p))), 4))
     left = 8 + max(b.width_of(scale.write(v), 8.5) for v in at)
-    x0, x1, y0, y1 = x + left, x + width - 8, y + 22, y + height - 28
+    x0, x1, y0, y1 = x + left, x + width - 8, y + 26, y + height - 28
     end = float(data.spend_cny[-1])
 
     def px(v: float) -> float:
@@ -248,7 +255,9 @@ def _response(page: _Page, data: Money, words: Words, x: float, y: float, width:
     def py(v: float) -> float:
         return y1 - v / float(at[-1]) * (y1 - y0)
 
-    page.text(x, y + 6, words.text("whatif.view.response", unit=scale.unit), size=8.5, colour=b.INK3)
+    caption = words.text("whatif.view.response", unit=scale.unit)
+    for n, line in enumerate(b.fit_lines(caption, width, 8, most=2) or [_cut(caption, width, 8)]):
+        page.text(x, y + 6 + 9 * n, line, size=8, colour=b.INK3)
     for value in at:
         page.line([(x0, py(value)), (x1, py(value))], b.GRID if value else b.INK3, 0.8)
         page.text(x0 - 4, py(value), scale.write(float(value)), size=8.5, anchor="end")
@@ -278,20 +287,20 @@ def _calendar(page: _Page, data: Views, words: Words, x: float, y: float, width:
         return
     gates, lanes = list(found.gates)[:MOST_GATES], list(found.lanes)
     tall = height - _HEAD - 20
-    lanes = lanes if tall / max(len(gates) + len(lanes), 1) >= 10 else []  # a page has room for the gates alone
+    lanes = lanes if tall / max(len(gates) + len(lanes), 1) >= 9 else []  # a page has room for the gates alone
     last = max([1.0, *(g.due for g in gates), *(g.setting[2] for g in gates)])
     months = int(min(max(np.ceil(last), 3), data.months + 6))
     rows = len(gates) + len(lanes)
     top, pitch = y + _HEAD + 16, min(tall / max(rows, 1), 17.0)
     size = min(8.5, 0.88 * pitch)
     names = [words.pick(g.name) for g in gates] + [words.pick(name) for name, _ in lanes]
-    room = min(max(b.width_of(name, size) for name in names) + 8, 0.36 * width)
+    room = min(max(b.width_of(name, size) for name in names) + 8, 0.42 * width)
     x0, x1 = x + room, x + width - 6
 
     def px(t: float) -> float:
         return x0 + min(max(t, 0.0), months) / months * (x1 - x0)
 
-    step = 1 if months <= 12 else 3
+    step = next(s for s in (1, 2, 3, 6, 12) if s * (x1 - x0) / months >= 26 or s == 12)
     days = b.month_days(data.start, months)
     for t, day in enumerate(days):
         page.line([(px(t), top - 4), (px(t), top + rows * pitch)], b.GRID, 0.8)
@@ -320,16 +329,14 @@ def _targets(
 ) -> None:
     _head(page, x, y, words.text("whatif.view.targets"), words.text("whatif.view.targets_note"), room=width)
     rows = list(found)[:MOST_CHANCES]
-    column, room = 84.0, 0.5 * width
+    names = [words.pick(row.name) for row in rows]
+    column = 62.0
+    room = min(max([b.width_of(name, 8) for name in names], default=0.0) + 8, 0.64 * width)
     x0, x1 = x + room, x + width - column
     top, pitch = y + _HEAD + 4, min((height - _HEAD - 8) / max(len(rows), 1), 26.0)
     for k, row in enumerate(rows):
         place = top + (k + 0.5) * pitch
-        said = words.pick(row.name)
-        lines = b.fit_lines(said, room - 8, 8.5, most=2) or [_cut(said, room - 8, 8.5)]
-        lines = lines if len(lines) * 10 <= pitch + 1 else [_cut(said, room - 8, 8.5)]
-        for n, line in enumerate(lines):
-            page.text(x, place + 10 * (n - (len(lines) - 1) / 2), line, size=8.5)
+        page.text(x, place, _cut(names[k], room - 6, 8), size=8)
         page.box(x0, place - 4, x1 - x0, 8, b.STRIP)
         moved = abs(row.setting - row.plan) > 0.0005
         colour = b.BLUE if not moved else b.TEAL if row.setting > row.plan else b.RED

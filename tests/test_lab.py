@@ -1,0 +1,127 @@
+"""Notebook 90 in a real JupyterLab, driven as an analyst would; the notebooks that open by hand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from planlib.core import results as res
+from planlib.core.words import words
+from tests import lab
+
+NOTEBOOK = "90_what_if"
+LACKING = lab.missing()
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"no browser test: this machine lacks {LACKING}")
+HEAD, VIEWS, SAID = ".planlib-head", ".planlib-views", "[role='status']"
+TARGET = "w-mau-rate-strategic"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return lab.copy_project(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def address(folder, guarded_env):
+    with lab.server(folder, guarded_env) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with lab.browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser, address):
+    found = lab.opened(browser, address, NOTEBOOK)
+    yield found
+    found.close()
+
+
+def head(page) -> str:
+    return " ".join(page.locator(HEAD).inner_text().split())
+
+
+def texts(page) -> list[str]:
+    return page.locator(f"{VIEWS} text").all_text_contents()
+
+
+def chance(page, name: str) -> str:
+    """What the view of the targets says beside one of them, now."""
+    found = texts(page)
+    return found[found.index(name) + 1].split(" → ")[-1]
+
+
+def at_rest(page, before: str) -> str:
+    """Wait until the head says something else than before, of all paths."""
+    script = "([css, before]) => { const now = document.querySelector(css).innerText.replace(/\\s+/g, ' ').trim();"
+    script += " return now !== before && !now.includes('≈') && !now.includes('正在') && now; }"
+    return page.wait_for_function(script, arg=[HEAD, before]).json_value()
+
+
+def test_an_analyst_moves_a_slider_saves_and_runs_what_she_found(page, folder, guarded_env):
+    w = words("zh")
+    page.locator(f"{VIEWS} svg").wait_for()
+    page.locator(HEAD).scroll_into_view_if_needed()
+    planned, drawn = head(page), page.locator(VIEWS).inner_html()
+    handle = page.locator(".noUi-handle").first
+    place = handle.bounding_box()
+    x, y = (place[a] + place[b] / 2 for a, b in (("x", "width"), ("y", "height")))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=3)
+    page.mouse.up()
+    dragged = at_rest(page, planned)
+    assert page.locator(VIEWS).inner_html() != drawn
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    pressed = at_rest(page, dragged)
+    users = re.compile(r"期末用户 ([\d.]+) 万")
+    assert float(users.search(planned)[1]) < float(users.search(pressed)[1])
+
+    page.locator(".jupyter-widget-Collapse-header", has_text="留存").click()
+    row = page.locator(".widget-vbox:has(> .widget-html .planlib-lever)", has_text="活跃用户次月仍活跃")
+    mau = w.text(
+        "chances.target", metric=w.metric("mau_rate"), month=w.number(24, "month"), goal=w.number(0.5, "ratio")
+    )
+    was = chance(page, mau)
+    handle = row.locator(".noUi-handle")
+    handle.focus()
+    page.keyboard.press("End")
+    moved = at_rest(page, pressed)
+    assert chance(page, mau) != was
+
+    page.locator(".lm-TabBar-tab", has_text="保存").last.click()
+    page.get_by_placeholder("名称").fill("more_fans")
+    page.get_by_placeholder("一句话").fill("多发文章")
+    page.get_by_role("button", name="保存情景").focus()
+    page.keyboard.press("Enter")
+    page.locator(SAID, has_text="params/more_fans.yaml").wait_for()
+    told = chance(page, mau)
+    page.keyboard.press("Enter")
+    page.locator(SAID, has_text="more_fans.yaml").filter(has_text="允许").wait_for()
+
+    command = ["run", "params/more_fans.yaml", "--only", NOTEBOOK, "--out", "out"]
+    code = "from planlib.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], cwd=folder, env=guarded_env, capture_output=True, encoding="utf-8",
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = (folder / "out" / "more_fans").glob(f"2*/{NOTEBOOK}/results.json")
+    again = {metric["id"]: metric for metric in res.load(found)["metrics"]}
+    assert w.number(again[f"p_{TARGET}"]["value"], "probability") == told
+    for name, unit in (("users", "users"), ("gmv", "CNY"), ("spend", "CNY")):
+        assert w.number(again[name]["value"], unit) in moved, name
+
+
+def test_only_this_machine_was_asked_for(guarded_env):
+    refused = Path(guarded_env["PLANLIB_REFUSED_CONNECTIONS"])
+    assert not refused.exists(), refused.read_text(encoding="utf-8")
