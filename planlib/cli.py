@@ -469,19 +469,41 @@ def diff(
 @app.command(epilog="Example 示例: planlib new spring --from params/wechat_platform.yaml")
 def new(
     name: Annotated[str, typer.Argument(help="name of the plan, lower-case 方案名（小写字母）")],
-    parent: Annotated[str, typer.Option("--from", metavar="PLAN", help="plan that it builds on 以哪份方案为底")],
+    parent: Annotated[
+        str | None, typer.Option("--from", metavar="PLAN", help="plan that it builds on; without: asks 以哪份方案为底")
+    ] = None,
     trade: Annotated[
         str | None, typer.Option(help="target template: apparel, catering, retail 行业目标模板")
     ] = None,
     locale: Locale = None,
 ) -> None:
-    """Begin a plan of one's own from another. 新建自己的方案。"""
+    """Begin a plan of one's own from another, or from twelve numbers. 新建自己的方案。"""
     w = _words(locale)
+    if parent is None:
+        _begin(name, trade, w)
+        return
     from planlib.plan.new import new_plan
 
     path = new_plan(name, parent, trade=trade)
     _print(w.text("cli.new", path=path.as_posix()))
     _end(w, "new_next", plan=path.as_posix())
+
+
+def _begin(name: str, trade: str | None, w: Words) -> None:
+    """Ask twelve numbers, from a person or from a file or pipe, and write the plan."""
+    from planlib.beginning import QUESTIONS, begin_plan, read_answers, unknown
+    from planlib.plan.new import check_name
+    from planlib.workbook.context import project_root
+
+    check_name(name, trade)
+    _print(w.text("begin.intro", name=name))
+    answers = read_answers(sys.stdin, w, _print, again=sys.stdin.isatty())
+    path = begin_plan(name, answers, project_root(), trade=trade)
+    assumed = w.text("exchange.comma").join(w.text(f"begin.question.{key}") for key in unknown(answers)) or "—"
+    shown = Path(os.path.relpath(path)).as_posix()
+    counts = {"told": str(len(answers)), "of": str(len(QUESTIONS))}
+    _print(w.text("begin.done", path=shown, assumed=assumed, **counts))
+    _end(w, "new_next", plan=shown)
 
 
 @app.command(epilog="Example 示例: planlib adopt params/my_brand.yaml my_brand churn_rate aov")

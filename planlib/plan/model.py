@@ -1148,9 +1148,17 @@ class PlanModel(Base):
     report: Report = Report()
 
 
+class SectorFigure(Quantity):
+    """What a new plan takes for a figure that nobody knows yet: wide, and of what it is a share."""
+
+    fills: Short
+    denominator: Bilingual
+
+
 class Benchmarks(Base):
     """params/benchmarks.yaml: what other firms and the sector reached, never a goal of one's own."""
 
     cases: tuple[Statement, ...] = ()
     statistics: tuple[Statement, ...] = ()
     benchmarks: tuple[Statement, ...] = ()
+    sector: tuple[SectorFigure, ...] = ()

@@ -77,10 +77,7 @@ def new_plan(name: str, parent: str | Path, *, trade: str | None = None) -> Path
     """
     parent = Path(parent)
     path = parent.parent / f"{name}.yaml"
-    if not _NAME.match(name):
-        raise InputError(Problem("id_form", field="name", given=name))
-    if trade is not None and trade not in trades():
-        raise InputError(Problem("choice", field="trade", given=trade, values={"choice": ", ".join(sorted(trades()))}))
+    check_name(name, trade)
     below = load_plan(parent)
     content = _TEMPLATE.format(name=name, parent=parent.name)
     if below.data_root != Data().root:
@@ -93,6 +90,23 @@ def new_plan(name: str, parent: str | Path, *, trade: str | None = None) -> Path
     with open(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(content)
     return path
+
+
+def check_name(name: str, trade: str | None) -> None:
+    """Refuse a name that no plan can have, and an unknown trade.
+
+    Raises:
+        InputError: it is one.
+    """
+    if not _NAME.match(name):
+        raise InputError(Problem("id_form", field="name", given=name))
+    if trade is not None and trade not in trades():
+        raise InputError(Problem("choice", field="trade", given=trade, values={"choice": ", ".join(sorted(trades()))}))
+
+
+def trade_rows(trade: str) -> str:
+    """Return a trade's metrics as the field `rules` of a plan's section `users`."""
+    return "  rules:" + _rows(trade).partition("\n  rules:")[2]
 
 
 def _rows(trade: str) -> str:

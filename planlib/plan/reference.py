@@ -71,7 +71,7 @@ def _chapters() -> tuple[tuple[str, list[type[BaseModel]]], ...]:
         ("blocks_title", list(BLOCKS)),
         ("sections_title", [m.PlanModel, *_below(m.PlanModel, seen)]),
         ("beside_title", [m.Scenarios, *_below(m.Scenarios, seen)]),
-        ("benchmarks_title", [m.Benchmarks]),
+        ("benchmarks_title", [m.Benchmarks, m.SectorFigure]),
     )
 
 
