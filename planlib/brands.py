@@ -15,6 +15,7 @@ from planlib.core.words import Words, aligned
 from planlib.data import store
 from planlib.notifying import Notifier
 from planlib.plan import Plan, load_plan
+from planlib.plan.model import Benchmarks
 from planlib.portfolio import Brand, by_attention, facts_of, write_portfolio
 from planlib.workbook.context import project_root
 from planlib.workbook.failures import LockHeld
@@ -24,7 +25,6 @@ from planlib.workbook.progress import lines as said_of
 from planlib.workbook.source import check_plan_id
 
 _PATTERN = frozenset("*?[")
-_BENCHMARKS = frozenset({"cases", "statistics", "benchmarks"})
 _SHOWN_TARGETS = 2
 
 Write = Callable[[str], None]
@@ -215,7 +215,7 @@ def _belongs_to_another(path: Path) -> bool:
     if path.suffix not in (".yaml", ".yml"):
         return False
     keys = _top(path)
-    return bool(keys) and keys <= _BENCHMARKS
+    return bool(keys) and keys <= set(Benchmarks.model_fields)
 
 
 def _top(path: Path) -> set[str]:

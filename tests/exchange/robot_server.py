@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 KEY = "693a91f6-7000-4bc4-97a0-0ec2sifa5aaa"
 OK = {"errcode": 0, "errmsg": "ok"}
 RATE = {"errcode": 45009, "errmsg": "api freq out of limit, hint: [1], from ip: 127.0.0.1, more info at https://x"}
-INVALID = {"errcode": 93000, "errmsg": f"invalid webhook url {KEY}, hint: [1755605200056773468916791], from ip: 127.0.0.1"}
+INVALID = {"errcode": 93000, "errmsg": f"invalid webhook url {KEY}, hint: [17556052000567], from ip: 127.0.0.1"}
 PARAMETER = {"errcode": 40058, "errmsg": "invalid Request Parameter, hint: [2], from ip: 127.0.0.1"}
 
 
@@ -114,10 +115,8 @@ class serving:
                 self.wfile.write(body)
 
             def handle(self):
-                try:
+                with contextlib.suppress(OSError, ValueError):  # the connection is gone, or was closed on purpose
                     super().handle()
-                except (OSError, ValueError):
-                    pass  # the other side has gone, or the connection was closed on purpose
 
             def log_message(self, *_):
                 pass

@@ -1,4 +1,4 @@
-"""The group robot against a local server that answers as documented: limits kept, trouble told, the key shown nowhere."""
+"""The group robot against a local server that answers as documented: limits kept, trouble told, the key hidden."""
 
 import traceback
 
