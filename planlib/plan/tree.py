@@ -407,8 +407,8 @@ def override(root: Node, path: str, new: Node, *, why: str, added: bool = False)
     """Put a node at a dotted path, in place; rows of lists are named by id or number.
 
     A quantity given as a bare number or list takes it as its `value`. What changes becomes an assumption
-    with the reason `why`; with `added` also what had no value before. A mapping with `drop: true` removes the row
-    that stands there; one with an `id` that its list has not yet is added to it, and with `added` so are the
+    with the reason `why`; with `added` also what had no value before. A mapping of nothing but `drop: true` removes
+    what stands there; one with an `id` that its list has not yet is added to it, and with `added` so are the
     sections around it.
 
     Returns:
@@ -424,7 +424,7 @@ def override(root: Node, path: str, new: Node, *, why: str, added: bool = False)
         if node is None:
             return False
     old = _step(node, last)
-    if _drops(new):
+    if _drops(new) and new.value.keys() <= {"id", "drop"}:  # with more in it, it is a value that says what is dropped
         return _removed(node, last, old)
     is_quantity = old is not None and isinstance(old.value, dict) and not old.value.keys().isdisjoint(("value", "dist"))
     if is_quantity and not isinstance(new.value, dict):
