@@ -37,7 +37,8 @@ class TableQuality:
         first_day, last_day: period of its rows; None without dates.
         days_due, days_missing: days on which a row was due, and on which there is none; None for other tables.
         duplicates: rows that a file repeated or a later file replaced; rows made from other tables do not count.
-            None for tables whose payloads complete each other, and for those that no file gives.
+            None where later days are left away,
+            for tables whose payloads complete each other, and for those that no file gives.
         left_out: rows that files hold and tables do not: of forgotten people, or of days that were purged.
         empty_share: share of the values that may be empty and are; None without rows.
         completeness: share of due days that are there; None where no days are due.
@@ -113,34 +114,47 @@ def assess(root: str | Path, data: Data | None = None) -> Quality:
 
     Args:
         root: the folder.
-        data: the plan's section that names the engine; without it, DuckDB.
+        data: the plan's section that names the engine and the last day that counts; without it, DuckDB and all days.
     """
-    entries = read_ledger(root)
+    until = dt.date.fromisoformat(data.as_of) if data and data.as_of else None
+    entries = [entry for entry in read_ledger(root) if until is None or _told_on(entry) <= until.isoformat()]
     with open_tables(data, root) as engine:
-        newest = _newest_day(engine)
-        tables = tuple(_table(engine, TABLES[name], entries, newest) for name in engine.loaded)
+        newest = _newest_day(engine, until)
+        tables = tuple(_table(engine, TABLES[name], entries, newest, until) for name in engine.loaded)
         scores = (_completeness(tables), _timeliness(tables), *_labels(engine), *_identities(engine), _files(entries))
     return Quality(tables, scores, tuple(entry for entry in entries if entry.status == ASIDE))
 
 
-def incomplete(engine: Engine) -> dict[str, float]:
-    """Return the tables that are due a row a day and lack more days than the goal allows: table -> completeness."""
-    newest = _newest_day(engine)
+def incomplete(engine: Engine, *, until: dt.date | None = None) -> dict[str, float]:
+    """Return the tables that are due a row a day and lack more days than the goal allows: table -> completeness.
+
+    Args:
+        until: the last day that counts; None for all days.
+    """
+    newest = _newest_day(engine, until)
     daily = [name for name in engine.loaded if TABLES[name].daily]
-    shares = {name: _table(engine, TABLES[name], [], newest).completeness for name in daily}
+    shares = {name: _table(engine, TABLES[name], [], newest, until).completeness for name in daily}
     return {name: share for name, share in shares.items() if share is not None and share < GOALS["completeness"]}
 
 
-def _newest_day(engine: Engine) -> dt.date | None:
+def _newest_day(engine: Engine, until: dt.date | None) -> dt.date | None:
     days = [
         engine.query(f'SELECT MAX("{table.day}") AS day FROM {name}').one()["day"]
         for name, table in TABLES.items()
         if table.daily and name in engine.loaded
     ]
-    return max((day for day in days if day), default=None)
+    found = max((day for day in days if day), default=None)
+    return min(found, until) if found and until else found
 
 
-def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date | None) -> TableQuality:
+def _told_on(entry: Entry) -> str:
+    """Return the last day that a file tells of, else the day on which it was pulled."""
+    return entry.last_day or entry.pulled_at[:10]
+
+
+def _table(
+    engine: Engine, table: Table, entries: list[Entry], newest: dt.date | None, until: dt.date | None
+) -> TableQuality:
     own = [c.name for c in table.columns if c.name not in LINEAGE and c.nullable]
     filled = ", ".join(f'COUNT("{name}") AS "n_{name}"' for name in own)
     day = f'CAST("{table.day}" AS DATE)' if table.day else "CAST(NULL AS DATE)"
@@ -148,7 +162,7 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
         f"SELECT COUNT(*) AS n, SUM(CASE WHEN source = 'derived' THEN 0 ELSE 1 END) AS given, "
         f"MIN({day}) AS first, MAX({day}) AS last, COUNT(DISTINCT {day}) AS days"
     )
-    found = engine.query(f"{sql}{', ' + filled if filled else ''} FROM {table.name}").one()
+    found = engine.query(f"{sql}{', ' + filled if filled else ''} FROM {table.name}{_up_to(day, table, until)}").one()
     rows, first, last = found["n"], found["first"], found["last"]
     due = (max(newest, last) - first).days + 1 if table.daily and first and newest else None
     values = rows * len(own)
@@ -165,7 +179,7 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
         last_day=last,
         days_due=due,
         days_missing=None if due is None else due - found["days"],
-        duplicates=None if table.merged or not read else told - left_out - int(found["given"]),
+        duplicates=None if table.merged or not read or until else told - left_out - int(found["given"]),
         left_out=left_out,
         empty_share=empty,
         completeness=found["days"] / due if due else None,
@@ -173,6 +187,11 @@ def _table(engine: Engine, table: Table, entries: list[Entry], newest: dt.date |
         files=len(read),
         timeliness=1 - late / len(dated) if dated else None,
     )
+
+
+def _up_to(day: str, table: Table, until: dt.date | None) -> str:
+    """Return the condition that leaves away what came after a day."""
+    return f" WHERE {day} IS NULL OR {day} <= DATE '{until}'" if until and table.day else ""
 
 
 def _days_late(entry: Entry) -> int:

@@ -120,7 +120,8 @@ class Book:
         for name, path in sorted(table_files(self.plan.data_root, manifest).items()):
             self.input_file(path, rows=int(manifest["tables"][name]["rows"]))
         tables = open_tables(self.plan.data)
-        self._incomplete = incomplete(tables)
+        last = self.plan.data.as_of
+        self._incomplete = incomplete(tables, until=dt.date.fromisoformat(last) if last else None)
         return tables
 
     def rng(self, stream: str) -> np.random.Generator:

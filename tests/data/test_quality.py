@@ -17,6 +17,7 @@ from planlib.data.ids import hashed, salt
 from planlib.data.load import load
 from planlib.data.quality import assess, incomplete
 from planlib.data.suppress import small_cells, suppress_small
+from planlib.plan.model import Data
 from tests.data.hand_made import OK, behaviour, contact, contacts, order, put
 
 
@@ -52,6 +53,21 @@ def test_gaps_by_day(faulty):
     assert (visits.days_due, visits.days_missing, visits.completeness) == (10, 2, 0.8)
     score = faulty.score("completeness")
     assert (score.value, score.n, score.goal, score.met) == (0.8, 10, 0.95, False)
+
+
+def test_what_came_after_the_as_of_day_does_not_count(tmp_path):
+    """Up to the fifth one day of five lacks and one of four files was late, whatever came afterwards."""
+    for day in (1, 2, 3, 5, 6, 7, 9):
+        pulled = "20261120" if day == 3 else f"202611{day + 1:02d}"
+        put(tmp_path, f"v{day}.json", {"list": [{"ref_date": f"202611{day:02d}", "visit_total": 9}]}, folder=pulled)
+    load(tmp_path)
+    found = assess(tmp_path, Data(as_of="2026-11-05"))
+    visits = table(found, "mp_daily")
+    assert (visits.rows, visits.last_day, visits.days_due, visits.days_missing) == (4, dt.date(2026, 11, 5), 5, 1)
+    assert (visits.files, visits.late_files) == (4, 1) and found.score("files_read").n == 4
+    with Engine(tmp_path) as engine:
+        assert incomplete(engine, until=dt.date(2026, 11, 3)) == {}
+        assert incomplete(engine, until=dt.date(2026, 11, 5)) == {"mp_daily": 0.8}
 
 
 def test_late_files(faulty):
