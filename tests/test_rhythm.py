@@ -2,8 +2,12 @@
 
 import datetime as dt
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -319,6 +323,49 @@ def test_a_run_whose_deck_fails_is_not_put_in_place(desk, monkeypatch):
     with pytest.raises(InputError):
         desk.review("2026-03-15")
     assert latest_run(desk.plan_dir) == before and not list(desk.plan_dir.glob(".run-*"))
+
+
+KILLED = """
+import os, pathlib, sys, time
+from planlib.report import deck
+from planlib.workbook import keys, runner
+from tests.test_rhythm import Desk
+desk = Desk(pathlib.Path.cwd())
+runner.PlanRun._work = lambda run_, memory: desk.work(run_)
+keys._code = lambda package: []
+def wait(*args, **kwargs):
+    pathlib.Path("reached").touch()
+    time.sleep(600)
+if sys.argv[1] == "deck":
+    deck.make_decks = wait
+else:
+    desk.work = wait
+desk.review("2026-03-15")
+"""
+
+
+@pytest.mark.parametrize("moment", ["notebook", "deck"])
+def test_a_review_that_is_killed_leaves_the_last_one_and_the_ledger_whole(quick, moment):
+    first = quick.review("2026-03-08")
+    before = {path: path.read_bytes() for path in Path(first["run_dir"]).rglob("*") if path.is_file()}
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", KILLED, moment], env=variables, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not (quick.root / "reached").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        assert quick.review("2026-03-15")["status"] == "busy"
+    finally:
+        process.kill()
+        process.wait()
+    assert {path: path.read_bytes() for path in before} == before
+    assert str(latest_run(quick.plan_dir)) == first["run_dir"]
+    found = quick.review("2026-03-15")
+    assert found["status"] == "done" and found["since"]["run_id"] == first["run_id"]
+    with Ledger(quick.plan_dir) as ledger:
+        assert [row.status for row in ledger.runs()] == ["done", "killed", "done"]
+    assert not list(quick.plan_dir.glob(".run-*"))
 
 
 def test_only_so_many_runs_are_kept_and_never_the_last_of_a_kind(quick):
