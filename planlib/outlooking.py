@@ -437,15 +437,15 @@ def known_months(plan: Plan, tables: Any, as_of: dt.date) -> dict[str, dict[int,
     Args:
         plan: whose months.
         tables: the tidy tables, `planlib.data.engine.Engine`.
-        as_of: last day that counts.
+        as_of: last day that counts; what the tables do not reach to is not known.
     """
     from planlib.data.baseline import Windows, by_day, period
 
     first = plan_month(plan.start, 1, WorkCalendar()).first
-    days = period(tables, as_of=as_of) if as_of >= first else None
+    days = period(tables) if as_of >= first else None
     if days is None:
         return {}
-    windows = Windows(days[1], days[0])
+    windows = Windows(min(as_of, days[1]), days[0])  # a day after the newest is not known, rather than empty
     parameters = windows.parameters()
     for name in ("people", "sold"):
         tables.keep(name, parameters)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planlib.core.metrics import catalogue
-from planlib.data.baseline import Collected, Windows, by_day, community_weeks
+from planlib.data.baseline import Collected, Windows, by_day, community_weeks, period
 from planlib.funnel.model import Drivers, run
 from planlib.milestones.workdays import WorkCalendar
 from planlib.plan import inputs, uncertain
@@ -49,6 +49,18 @@ def months_gone(plan: Plan, day: dt.date) -> float:
     end = (begin + dt.timedelta(days=32)).replace(day=1)
     whole = (day.year - year) * 12 + day.month - month
     return max(whole + (day - begin).days / (end - begin).days + 1 / (end - begin).days, 0.0)
+
+
+def known_until(engine: Engine, as_of: dt.date | None) -> dt.date | None:
+    """Return the last day that a review can speak of: the as-of day, or the newest of the data where that is earlier.
+
+    Days after the newest are not known; taken for days on which nothing happened they would raise alarms.
+
+    Args:
+        as_of: the day asked for; None for the newest.
+    """
+    days = period(engine)
+    return None if days is None else days[1] if as_of is None else min(as_of, days[1])
 
 
 # ---- scorecard

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planlib import overseeing, reviewing
+from planlib import outlooking, overseeing, reviewing
 from planlib.baseline.levels import measured, not_measurable
 from planlib.core.metrics import catalogue
 from planlib.data import baseline as data
@@ -371,6 +371,30 @@ def test_median_time_to_restore():
     assert reviewing.hours_to_restore(service.clocks(done, now, limits), now, limit) == pytest.approx(2.0)
     running = [service.Incident("x", "technical", began)]
     assert reviewing.hours_to_restore(service.clocks(running, now, limits), now, limit) is None
+
+
+# ---- actuals that the forecast learns from
+
+
+def test_only_whole_months_until_the_as_of_day_are_learned_from(sample):
+    """Partial months, months after the day and months before the plan are not known; nothing is filled in."""
+    plan = load_plan(PARAMS / "sample_brand.yaml", sets=("plan.start=2026-05",))
+    with Engine(sample) as tables:
+        known = outlooking.known_months(plan, tables, dt.date(2026, 8, 30))
+        whole = outlooking.known_months(plan, tables, dt.date(2026, 8, 31))
+        before = outlooking.known_months(plan, tables, dt.date(2026, 4, 30))
+        later = outlooking.known_months(plan, tables, dt.date(2027, 6, 30))
+    assert sorted(known) == ["gmv", "new_users_monthly"] and {*map(tuple, map(sorted, known.values()))} == {(1, 2, 3)}
+    assert sorted(whole["gmv"]) == [1, 2, 3, 4] and before == {}
+    assert all(known[name][month] == whole[name][month] for name in known for month in (1, 2, 3))
+    assert sorted(later["gmv"]) == list(range(1, 9))  # the data end with 2026: nothing is known of 2027
+
+
+def test_days_after_the_newest_are_not_known(sample):
+    with Engine(sample) as tables:
+        newest = dt.date(2026, 12, 31)
+        assert reviewing.known_until(tables, None) == reviewing.known_until(tables, dt.date(2027, 3, 1)) == newest
+        assert reviewing.known_until(tables, dt.date(2026, 5, 1)) == dt.date(2026, 5, 1)
 
 
 # ---- a year of weekly runs
