@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 import refresh  # noqa: E402
 
 PLAN = "params/wechat_platform.yaml"
-PLANS = (PLAN, "params/private_domain_2026.yaml", "tests/plan/minimal.yaml")
+PLANS = ("tests/plan/minimal.yaml", PLAN, "params/private_domain_2026.yaml")
 START = "00_start_here"
 SECTIONS = ("Data", "Choices", "Model", "Result", "Sensitivity", "Checks", "Record", "Limits")
 WITHOUT_MODEL = ("Data", "Choices", "Result", "Checks", "Record", "Limits")
@@ -152,8 +152,10 @@ def test_links_lead_to_notebooks(path: Path, cells: list[dict]):
                 assert (path.parent / link).is_file() or link.removesuffix(".ipynb") in IDS, link
 
 
-def test_results_are_the_same_in_either_language_and_any_plan_runs(path: Path, tmp_path: Path):
-    runs = [("zh", plan, tmp_path / f"zh{i}") for i, plan in enumerate(PLANS)] + [("en", PLAN, tmp_path / "en")]
+def test_results_are_the_same_in_either_language_and_any_plan_runs(path: Path, tmp_path: Path, pytestconfig):
+    # the shipped plans run in both languages in test_main_job.py, each notebook behind what it needs; here alone
+    plans = PLANS if pytestconfig.getoption("--full") else PLANS[:1]
+    runs = [("zh", plan, tmp_path / f"zh{i}") for i, plan in enumerate(plans)] + [("en", plans[0], tmp_path / "en")]
     arguments = [str(part) for run in runs for part in run]
     command = [sys.executable, str(HERE / "run_cells.py"), str(path), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace", check=False)
