@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words, aligned
@@ -17,9 +19,11 @@ from planlib.notifying import Notifier
 from planlib.plan import Plan, load_plan
 from planlib.plan.model import Benchmarks
 from planlib.portfolio import Brand, by_attention, facts_of, write_portfolio
+from planlib.rhythm import Nothing
 from planlib.workbook.context import project_root
 from planlib.workbook.failures import LockHeld
 from planlib.workbook.job import WAIT_SECONDS, decks_of
+from planlib.workbook.ledger import latest_run
 from planlib.workbook.outcome import Event, RunEnded, RunOutcome, RunStarted, StepEnded, Waiting
 from planlib.workbook.progress import lines as said_of
 from planlib.workbook.source import check_plan_id
@@ -43,7 +47,24 @@ class Asked:
     memory_gb: float | None = None
     fresh: bool = False
     notify: bool = False
+    cadence: str | None = None
+    keep: int | None = None
     out_root: Path = Path("outputs")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How it ended.
+
+    Attributes:
+        exit_code: 0 when every plan has a good run or nothing to do, 1 when one has none.
+        brands: of reviews, their summaries by path.
+        portfolio: the page's decks.
+    """
+
+    exit_code: int
+    brands: dict[str, Mapping[str, Any]]
+    portfolio: list[Path]
 
 
 @dataclass
@@ -54,6 +75,7 @@ class _Found:
     plan: Plan | None = None
     problems: list[Problem] = field(default_factory=list)
     ending: RunOutcome | Exception | None = None
+    summary: Mapping[str, Any] | None = None
 
 
 def expand(typed: Iterable[str]) -> list[str]:
@@ -96,8 +118,8 @@ def plans_among(files: Sequence[str], w: Words, write: Write) -> list[str]:
 def run_brands(
     paths: Sequence[str], w: Words, asked: Asked, *, write: Write, complain: Write,
     load: Callable[..., Plan] = load_plan,
-) -> int:  # fmt: skip
-    """Run several plans in one pool; return the exit status: 0 when all have a good run, 1 when one has none.
+) -> Told:  # fmt: skip
+    """Run several plans in one pool, or hold their reviews.
 
     Args:
         paths: plan files, each once.
@@ -108,8 +130,6 @@ def run_brands(
     Raises:
         InputError: no plan can be run, or an option is wrong.
     """
-    from planlib.workbook.many import run_many
-
     found = [_Found(path) for path in paths]
     for one in found:
         _load(one, asked, load)
@@ -124,6 +144,45 @@ def run_brands(
     notifier = Notifier(w, write=write, complain=complain, asked=asked.notify)
     notifier.before(*(one.plan for one in fit))
     screen = _Screen(w, write, len(fit))
+    hold = _hold_reviews if asked.cadence else _run
+    hold(fit, w, asked, screen, load)
+    return _conclude(found, notifier, w, asked.out_root.absolute(), write=write, complain=complain)
+
+
+def _conclude(
+    found: Sequence[_Found], notifier: Notifier, w: Words, out_root: Path, *, write: Write, complain: Write
+) -> Told:
+    """Tell what became of every plan: table, reasons, portfolio page, groups."""
+    decks = {one.path: _decks(one) for one in found if _well(one)}
+    brands = by_attention([_brand(one, decks.get(one.path, ()), out_root) for one in found])
+    write("")
+    for line in table(brands, w):
+        write(line)
+    failed = [one for one in found if not _well(one)]
+    for one in failed:
+        if isinstance(one.ending, Exception):
+            complain(f"{one.plan.id}: {_reason(one.ending, w)}")
+    write("")
+    _, portfolio = write_portfolio(brands, out_root, now=dt.datetime.now(dt.UTC))
+    for deck in portfolio:
+        write(w.text("brands.say.portfolio", path=_shown(deck)))
+    for one in found:
+        if one.plan is not None and not one.problems and not isinstance(one.ending, Nothing):
+            notifier.after(one.plan, one.ending, decks.get(one.path, ()))
+    key = "brands.say.summary_failed" if failed else "brands.say.summary_ok"
+    write(w.text(key, **({"failed": len(failed)} if failed else {}), brands=len(found)))
+    return Told(1 if failed else 0, {one.path: one.summary for one in found if one.summary}, portfolio)
+
+
+def as_summary(told: Told) -> str:
+    """Return what became of several reviews as other programs read it."""
+    found = {"schema": 1, "exit_code": told.exit_code, "brands": told.brands}
+    return json.dumps(found | {"portfolio": [path.as_posix() for path in told.portfolio]}, ensure_ascii=False, indent=1)
+
+
+def _run(fit: Sequence[_Found], w: Words, asked: Asked, screen: _Screen, load: Callable[..., Plan]) -> None:
+    from planlib.workbook.many import run_many
+
     endings = run_many(
         [_order(one.plan, asked) for one in fit],
         project_root=project_root(),
@@ -137,31 +196,28 @@ def run_brands(
     )
     for one in fit:
         one.ending = endings[one.plan.id]
-    return _conclude(found, notifier, w, asked.out_root.absolute(), write=write, complain=complain)
 
 
-def _conclude(
-    found: Sequence[_Found], notifier: Notifier, w: Words, out_root: Path, *, write: Write, complain: Write
-) -> int:
-    """Tell what became of every plan: table, reasons, portfolio page, groups; return the exit status."""
-    decks = {one.path: _decks(one) for one in found if _well(one)}
-    brands = by_attention([_brand(one, decks.get(one.path, ())) for one in found])
-    write("")
-    for line in table(brands, w):
-        write(line)
-    failed = [one for one in found if not _well(one)]
-    for one in failed:
-        if isinstance(one.ending, Exception):
-            complain(f"{one.plan.id}: {_reason(one.ending, w)}")
-    write("")
-    for deck in write_portfolio(brands, out_root, now=dt.datetime.now(dt.UTC))[1]:
-        write(w.text("brands.say.portfolio", path=_shown(deck)))
-    for one in found:
-        if one.plan is not None and not one.problems:
-            notifier.after(one.plan, one.ending, decks.get(one.path, ()))
-    key = "brands.say.summary_failed" if failed else "brands.say.summary_ok"
-    write(w.text(key, **({"failed": len(failed)} if failed else {}), brands=len(found)))
-    return 1 if failed else 0
+def _hold_reviews(fit: Sequence[_Found], w: Words, asked: Asked, screen: _Screen, load: Callable[..., Plan]) -> None:
+    from planlib import rhythm
+
+    wanted = {
+        one.plan.id: (
+            rhythm.Asked(
+                path=one.path, cadence=str(asked.cadence), as_of=asked.as_of, keep=asked.keep, scenario=asked.scenario,
+                sets=asked.sets, seed=asked.seed, jobs=asked.jobs, fresh=asked.fresh, out_root=asked.out_root,
+            ),
+            one.plan,
+        )
+        for one in fit
+    }  # fmt: skip
+    memory = asked.memory_gb and asked.memory_gb * 1e9
+    told = rhythm.reviews(
+        wanted, w, screen.write, load=load, memory_bytes=memory, progress=screen.draw, settled=screen.settled
+    )
+    for one in fit:
+        reviewed = told[one.plan.id]
+        one.plan, one.ending, one.summary = reviewed.plan, reviewed.ending, reviewed.summary
 
 
 def table(brands: Sequence[Brand], w: Words) -> list[str]:
@@ -181,6 +237,8 @@ def table(brands: Sequence[Brand], w: Words) -> list[str]:
 
 def _decks(one: _Found) -> list[Path]:
     """Return the decks of a plan's run; those of an earlier run that lacks them are made, and may fail it."""
+    if one.summary is not None:
+        return [Path(deck) for deck in one.summary["decks"]]
     try:
         return decks_of(one.plan, one.ending.run_dir, made=True)
     except InputError as error:
@@ -200,8 +258,9 @@ def _order(plan: Plan, asked: Asked):
 
 
 def _load(one: _Found, asked: Asked, load: Callable[..., Plan]) -> None:
+    as_of = None if asked.cadence else asked.as_of  # a review finds its own
     try:
-        one.plan = load(one.path, scenario=asked.scenario, sets=asked.sets, as_of=asked.as_of, seed=asked.seed)
+        one.plan = load(one.path, scenario=asked.scenario, sets=asked.sets, as_of=as_of, seed=asked.seed)
     except InputError as error:
         one.problems += error.problems
     else:
@@ -333,18 +392,21 @@ def _state(ending: RunOutcome | Exception | None) -> str:
         return "not_read"
     if isinstance(ending, RunOutcome):
         return "failed" if not ending.ok else "unchanged" if ending.reused else "done"
+    if isinstance(ending, Nothing):
+        return "not_due"
     return "held" if isinstance(ending, LockHeld) else "failed"
 
 
 def _well(one: _Found) -> bool:
-    return isinstance(one.ending, RunOutcome) and one.ending.ok
+    return isinstance(one.ending, Nothing) or (isinstance(one.ending, RunOutcome) and one.ending.ok)
 
 
-def _brand(one: _Found, decks: Sequence[Path]) -> Brand:
+def _brand(one: _Found, decks: Sequence[Path], out_root: Path) -> Brand:
     if one.problems:
         name = Path(one.path).name
         return Brand(name, {"zh": name, "en": name}, "not_read", None)
-    facts = facts_of(one.ending.run_dir) if _well(one) else None
+    run_dir = one.ending.run_dir if isinstance(one.ending, RunOutcome) else latest_run(out_root / one.plan.id)
+    facts = facts_of(run_dir) if _well(one) and run_dir else None
     return Brand(one.plan.id, one.plan.title, _state(one.ending), facts, tuple(decks))
 
 

@@ -170,19 +170,25 @@ def run(
     files = plans_among(expand(plans), w, tell)
     plan = files[0]
     typed = {"scenario": scenario, "sets": tuple(sets or ()), "as_of": as_of, "seed": seed, "jobs": jobs}
+    many = len(files) > 1
     if cadence is not None:
-        _refuse_with_cadence({"--only": only, "--memory": memory})
+        _refuse_with_cadence({"--only": only} | ({} if many else {"--memory": memory}))
+    if cadence is not None and not many:
         _review(w, as_json, notify, path=plan, cadence=cadence, keep=keep, fresh=fresh, out_root=Path(out), **typed)
-    _refuse_without_cadence({"--keep": keep, "--json": as_json or None})
+    if cadence is None:
+        _refuse_without_cadence({"--keep": keep, "--json": as_json or None})
     from planlib.excel import opener
     from planlib.notifying import Notifier
 
     typed |= {"only": tuple(only or ()), "memory_gb": memory, "fresh": fresh, "out_root": Path(out)}
-    if len(files) > 1:
-        from planlib.brands import Asked, run_brands
+    if many:
+        from planlib.brands import Asked, as_summary, run_brands
 
-        asked = Asked(notify=notify, **typed)
-        raise typer.Exit(run_brands(files, w, asked, write=_print, complain=_tell, load=opener(w, _print)))
+        asked = Asked(notify=notify, cadence=cadence, keep=keep, **typed)
+        told = run_brands(files, w, asked, write=tell, complain=_tell, load=opener(w, tell))
+        if as_json:
+            _print(as_summary(told))
+        raise typer.Exit(told.exit_code)
     from planlib.workbook.job import run_plan
 
     hearing = Notifier(w, write=_print, complain=_tell, asked=notify)
@@ -353,9 +359,7 @@ def progress(
     elif plan.lower().endswith(".xlsx") and task is None:
         progressing.refuse_without_task(typed)
         tell = _tell if as_json else _print
-        found = progressing.record_book(
-            plan, w, owner=owner, as_of=as_of, now=progressing.china_now(), write=tell
-        )
+        found = progressing.record_book(plan, w, owner=owner, as_of=as_of, now=progressing.china_now(), write=tell)
         if as_json:
             _print(progressing.entries_json(*found))
     elif task is None:
@@ -420,23 +424,39 @@ def deck(
     png: Annotated[
         str | None, typer.Option("--png", metavar="DIR", help="also as pictures for slides 另存图片")
     ] = None,
+    edition: Annotated[
+        str | None, typer.Option("--edition", metavar="plan", help="the whole plan as an A4 document 整份方案文档")
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="list what texts can refer to 列出可引用的名称")] = False,
     out: Out = "outputs",
 ) -> None:
-    """Make the PDF decks of a run again, or some of their pages. 由运行结果生成演示文稿。"""
+    """Make the PDF decks of a run again, some of their pages, or the plan document. 由运行结果生成演示文稿或方案文档。"""
     w = _words(locale)
-    from planlib.report.deck import make_decks
     from planlib.workbook.history import find_run
 
-    made = make_decks(
-        find_run(run_name, Path(out)),
-        locales=(locale,) if locale else None,
-        pages=[part.strip() for part in pages.split(",")] if pages else None,
-        notebooks=notebook or None,
-        png_dir=Path(png) if png else None,
-    )
-    for path in made:
-        _print(w.text("cli.deck", path=path.as_posix()))
-    _end(w, "deck_next", run=run_name)
+    run = find_run(run_name, Path(out))
+    locales = (locale,) if locale else None
+    png_dir = Path(png) if png else None
+    if names:
+        from planlib.report.deck import read_run
+        from planlib.report.names import name_lines
+
+        for line in name_lines(read_run(run), w, notebooks=notebook or ()):
+            _print(line)
+    elif edition is not None:
+        from planlib.report.document import make_documents, refuse_parts
+
+        refuse_parts(edition, pages=pages, notebook=notebook)
+        for path in make_documents(run, locales=locales, png_dir=png_dir):
+            _print(w.text("cli.document", path=path.as_posix()))
+        _end(w, "document_next", run=run_name)
+    else:
+        from planlib.report.deck import make_decks
+
+        chosen = [part.strip() for part in pages.split(",")] if pages else None
+        for path in make_decks(run, locales=locales, pages=chosen, notebooks=notebook or None, png_dir=png_dir):
+            _print(w.text("cli.deck", path=path.as_posix()))
+        _end(w, "deck_next", run=run_name)
 
 
 @app.command(epilog="Example 示例: planlib status")
@@ -472,9 +492,7 @@ def new(
     parent: Annotated[
         str | None, typer.Option("--from", metavar="PLAN", help="plan that it builds on; without: asks 以哪份方案为底")
     ] = None,
-    trade: Annotated[
-        str | None, typer.Option(help="target template: apparel, catering, retail 行业目标模板")
-    ] = None,
+    trade: Annotated[str | None, typer.Option(help="target template: apparel, catering, retail 行业目标模板")] = None,
     locale: Locale = None,
 ) -> None:
     """Begin a plan of one's own from another, or from twelve numbers. 新建自己的方案。"""
@@ -632,9 +650,7 @@ def load(
     raise typer.Exit(status)
 
 
-@app.command(
-    epilog="Example 示例: planlib readout test.csv --variant arm --control old --metric bought --unit user_id"
-)
+@app.command(epilog="Example 示例: planlib readout test.csv --variant arm --control old --metric bought --unit user_id")
 def readout(
     file: Annotated[str, typer.Argument(help="CSV or Parquet, a row for each person 每人一行", show_default=False)],
     variant: Annotated[str, typer.Option("--variant", metavar="COL", help="column of the arm 分组列")],

@@ -19,7 +19,7 @@ NAME = "portfolio"
 LIKELY, UNLIKELY = 0.8, 0.2
 OUTLOOK, TARGETS, BUDGET = "70_outlook", "20_funnel_targets", "30_budget_allocation"
 REVIEW, BASELINE = "80_review", "10_baseline"
-STATES = ("failed", "not_read", "held", "done", "unchanged")  # in the order of attention
+STATES = ("failed", "not_read", "held", "done", "unchanged", "not_due")  # in the order of attention
 _OWN = "own_"  # ids of goals that the plan sets itself
 
 
@@ -130,6 +130,19 @@ def _goals(run_dir: Path, found: Mapping[str, Any]) -> Iterator[Goal]:
         for row in _table(run_dir, found[TARGETS], "targets"):
             name = {locale: _goal_name(row, locale) for locale in LOCALES}
             yield Goal(name, row["forecast"], row["unit"], row["probability"], None)
+    elif REVIEW in found:
+        for row in _table(run_dir, found[REVIEW], "scorecard"):
+            if row["p_target"] is not None:
+                yield Goal(_planned_name(row), row["forecast"], row["unit"], row["p_target"], None)
+
+
+def _planned_name(row: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for locale in LOCALES:
+        w = words(locale)
+        goal = w.number(row["plan"], row["unit"])
+        found[locale] = w.text("brands.goal", metric=w.metric(row["metric"]), goal=goal)
+    return found
 
 
 def _goal_name(row: Mapping[str, Any], locale: str) -> str:

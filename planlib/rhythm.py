@@ -116,6 +116,90 @@ def review(
         return summary | {"status": "failed", "exit_code": FAILED, "error": error.render(w.locale)}
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """One of several reviews: its summary, its plan as of the day, and its run or the reason why there is none."""
+
+    summary: Mapping[str, Any]
+    plan: Plan
+    ending: RunOutcome | Exception
+
+
+def reviews(
+    asked: Mapping[str, tuple[Asked, Plan]], w: Words, write: Write, *, load: Callable[..., Plan],
+    memory_bytes: float | None = None, progress: Callable[..., None], settled: Callable[..., None],
+) -> dict[str, Reviewed]:  # fmt: skip
+    """Hold the reviews of several plans, their notebooks in one pool; one that fails stops no other.
+
+    Args:
+        asked: plan id -> what is wanted and the plan as it stands; cadence, jobs and out_root are the same in all.
+        write: takes what is told, line by line, each with its plan's id in front.
+        progress, settled: as of `many.run_many`.
+    """
+    from planlib.workbook.many import Order, run_many
+
+    first = next(iter(asked.values()))[0]
+    kind = kind_of(first.cadence)
+    _check_keep(first.keep)
+    day = None if first.as_of is None else _day(first.as_of)
+    held: dict[str, _Review] = {}
+    for plan_id, (one, plan) in asked.items():
+        plan_dir = one.out_root.absolute() / plan_id
+
+        def tell(line: str, plan_id: str = plan_id) -> None:
+            write(f"{plan_id}: {line}")
+
+        held[plan_id] = _Review(one, w, tell, load, plan, plan_dir, kind, day, _empty(plan_id, kind), None)
+    endings: dict[str, RunOutcome | Exception] = {}
+    todo = list(asked)
+    while todo:
+        for plan_id in todo:
+            held[plan_id].summary["status"] = ""
+        orders = [_order(Order, held[plan_id]) for plan_id in todo]
+        endings |= run_many(
+            orders, project_root=project_root(), out_root=first.out_root, jobs=first.jobs, memory_bytes=memory_bytes,
+            locale=w.locale, wait_seconds=0.0, progress=progress, settled=settled,
+        )  # fmt: skip
+        todo = [plan_id for plan_id in todo if held[plan_id].summary["status"] == "again"]
+    return {plan_id: _reviewed(one, endings[plan_id]) for plan_id, one in held.items()}
+
+
+def _order(make: Callable[..., Any], one: _Review) -> Any:
+    """Return the order of a review, which is known in full once the plan's lock is held."""
+
+    def prepare() -> Any:
+        one.summary["attempts"] += 1
+        one.prepare()
+        return make(plan=one.of_day, **one.wanted)
+
+    def ended(outcome: RunOutcome) -> None:
+        if one.summary["attempts"] == 1 and _mendable(outcome):
+            one.summary["status"] = "again"
+            one._again(outcome)
+        else:
+            one.summary |= one.conclude(outcome)
+
+    return make(plan=one.plan, prepare=prepare, ended=ended)
+
+
+def _reviewed(one: _Review, ending: RunOutcome | Exception) -> Reviewed:
+    plan, told = one.of_day or one.plan, one.summary
+    if isinstance(ending, Nothing):
+        told = told | {"status": "nothing_due", "exit_code": DONE, "note": str(ending)}
+        one.write(str(ending))
+    elif isinstance(ending, Exception):
+        text = ending.render(one.w.locale) if isinstance(ending, InputError | RunError) else str(ending)
+        busy = isinstance(ending, LockHeld)
+        told = told | {"status": "busy" if busy else "failed", "exit_code": BUSY if busy else FAILED, "error": text}
+    return Reviewed(told, plan, ending)
+
+
+def _mendable(outcome: RunOutcome) -> bool:
+    """Return whether a second attempt may mend what failed."""
+    reasons = {step.error.reason for step in outcome.steps if step.error}
+    return not outcome.ok and bool(reasons) and reasons <= MENDABLE
+
+
 def automate_plan(
     plan_file: str, w: Words, *, cadence: str, at: str | None, keep: int | None, out: str | None
 ) -> list[Path]:
@@ -181,10 +265,30 @@ class _Review:
     day: dt.date | None
     summary: dict[str, Any]
     stream: TextIO | None
-    hearing: Hearing | None
+    hearing: Hearing | None = None
+    aside: Sequence[Path] = ()
+    of_day: Plan | None = None  # the plan as of the review's day
+    wanted: Mapping[str, Any] = field(default_factory=dict)
 
     def held(self) -> dict[str, Any]:
-        aside = damaged(self.plan_dir)
+        """Hold it."""
+        self.prepare()
+        if self.hearing:
+            self.hearing.before(self.of_day)
+        outcome = self._run()
+        told = self.conclude(outcome)
+        if self.hearing:
+            self.hearing.after(self.of_day, outcome, [Path(deck) for deck in told["decks"]])
+        return told
+
+    def prepare(self) -> None:
+        """Load what is new, find the day, and what the run is to be.
+
+        Raises:
+            InputError: the day is wrong.
+            Nothing: no slot is due.
+        """
+        self.aside = damaged(self.plan_dir)
         self.summary["loaded"] = self._load()
         days = self._data_days()
         when, since = self._when(days)
@@ -192,18 +296,16 @@ class _Review:
         missed = [] if last is None else self._slots(last + dt.timedelta(days=1), when - dt.timedelta(days=1))
         until = min(when, days[1]) if days else None
         self._tell_slot(when, since, missed, until)
-        plan = _opened(self.asked, self.load, as_of=(until or when).isoformat())
-        if self.hearing:
-            self.hearing.before(plan)
-        outcome = self._run(plan, when, since, missed, until)
-        broken = [path.name for path in damaged(self.plan_dir) if path not in aside]
+        self.of_day = _opened(self.asked, self.load, as_of=(until or when).isoformat())
+        self.wanted = self._wanted(self.of_day, when, since, missed, until)
+
+    def conclude(self, outcome: RunOutcome) -> dict[str, Any]:
+        """Return the summary of the run that ended."""
+        broken = [path.name for path in damaged(self.plan_dir) if path not in self.aside]
         if broken:
             self.summary["ledger_put_aside"] = broken[0]
             self.write(self.w.text("rhythm.say.put_aside", file=broken[0]))
-        told = self._told(outcome)
-        if self.hearing:
-            self.hearing.after(plan, outcome, [Path(deck) for deck in told["decks"]])
-        return told
+        return self._told(outcome)
 
     # before the run
 
@@ -308,20 +410,15 @@ class _Review:
 
     # the run
 
-    def _run(
+    def _wanted(
         self, plan: Plan, when: dt.date, since: Held | None, missed: Sequence[dt.date], until: dt.date | None
-    ) -> RunOutcome:
-        """Run the notebooks, once more where that can mend a failure.
-
-        Raises:
-            RunError: the run cannot be made.
-        """
+    ) -> dict[str, Any]:
+        """Return the arguments that make a run this review's."""
         from planlib.changing import Occasion, record, review_sha256
         from planlib.core import chain
         from planlib.plan.decide import adopted_path, log_path
 
-        root = project_root()
-        file = root / str(plan.origin()["file"])
+        file = project_root() / str(plan.origin()["file"])
         log = log_path(file)
         entries = [e for e in chain.entries(log) if e.get("date", "") <= when.isoformat()] if log.is_file() else []
         files = [path for path in (adopted_path(file), *_chain(file)) if path.is_file()]
@@ -339,25 +436,38 @@ class _Review:
             record(made, plan, occasion, self.w)
             make_decks(made, locales=plan.report.locales, edition=edition)
 
+        return {
+            "only": self.kind.notebooks, "alone": self.kind.alone, "fresh": self.asked.fresh, "review": block,
+            "complete": complete,
+        }  # fmt: skip
+
+    def _run(self) -> RunOutcome:
+        """Run the notebooks, once more where that can mend a failure.
+
+        Raises:
+            RunError: the run cannot be made.
+        """
         while True:
             self.summary["attempts"] += 1
             may = self.summary["attempts"] == 1
             try:
                 with drawn(self.w, stream=self.stream) as progress:
                     outcome = run(
-                        plan, project_root=root, out_root=self.asked.out_root, only=self.kind.notebooks,
-                        jobs=self.asked.jobs, fresh=self.asked.fresh, locale=self.w.locale, progress=progress,
-                        alone=self.kind.alone, review=block, complete=complete, held=True,
+                        self.of_day, project_root=project_root(), out_root=self.asked.out_root, jobs=self.asked.jobs,
+                        locale=self.w.locale, progress=progress, held=True, **self.wanted,
                     )  # fmt: skip
             except LedgerBusy as error:
                 if not may:
                     raise
                 self.write(self.w.text("rhythm.say.again", reason=error.code))
                 continue
-            reasons = {step.error.reason for step in outcome.steps if step.error}
-            if outcome.ok or not may or not reasons or not reasons <= MENDABLE:
+            if not may or not _mendable(outcome):
                 return outcome
-            self.write(self.w.text("rhythm.say.again", reason=", ".join(sorted(reasons))))
+            self._again(outcome)
+
+    def _again(self, outcome: RunOutcome) -> None:
+        reasons = {step.error.reason for step in outcome.steps if step.error}
+        self.write(self.w.text("rhythm.say.again", reason=", ".join(sorted(reasons))))
 
     # after the run
 

@@ -64,7 +64,9 @@ class Desk:
         monkeypatch.setattr(brands, "write_portfolio", page)
 
     def run(self, *paths, **asked):
-        return run_brands(paths, W, Asked(**asked), write=self.written.append, complain=self.complained.append)
+        asked = Asked(**asked)
+        told = run_brands(paths, W, asked, write=self.written.append, complain=self.complained.append)
+        return told.exit_code
 
     @property
     def text(self):

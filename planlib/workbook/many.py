@@ -26,7 +26,7 @@ from planlib.workbook.graph import read_graph
 from planlib.workbook.memory import ASSUMED_PEAK_BYTES, Memory
 from planlib.workbook.outcome import Event, RunOutcome, Waiting
 from planlib.workbook.remains import end_processes
-from planlib.workbook.runner import PlanRun, RunnablePlan, check, cores, telling
+from planlib.workbook.runner import PlanRun, RunnablePlan, check, cores, make_plan_dir, telling
 from planlib.workbook.schedule import Lane, Schedule
 
 PORTFOLIO = "portfolio"  # a folder beside the plans' own
@@ -36,7 +36,12 @@ _LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A run that is wanted of a plan; the fields are arguments of `runner.run`."""
+    """A run that is wanted of a plan; most fields are arguments of `runner.run`.
+
+    Attributes:
+        prepare: called with the plan's lock held, returns the order that is run in place of this one, of the same id.
+        ended: called with the lock held when the run has ended, well or not.
+    """
 
     plan: RunnablePlan
     only: tuple[str, ...] = ()
@@ -44,6 +49,8 @@ class Order:
     alone: bool = False
     review: Mapping[str, Any] | None = None
     complete: Callable[[Path], None] = lambda folder: None
+    prepare: Callable[[], Order] | None = None
+    ended: Callable[[RunOutcome], None] = lambda outcome: None
 
 
 Ending = RunOutcome | Exception
@@ -85,9 +92,14 @@ def run_many(
         check(order.plan, locale=locale, jobs=jobs, timeout=timeout, out=out)
 
     def opened(order: Order, stack: contextlib.ExitStack) -> PlanRun:
+        plan_dir, held = out / order.plan.id, order.prepare is not None
+        if order.prepare is not None:
+            make_plan_dir(plan_dir)
+            stack.enter_context(lock.hold(plan_dir))
+            order = order.prepare()
         of_order = graph.alone(graph.named(order.only)) if order.alone else graph
         return PlanRun.open(
-            order.plan, stack, root=root, plan_dir=out / order.plan.id, graph=of_order,
+            order.plan, stack, root=root, plan_dir=plan_dir, held=held, graph=of_order,
             wanted=of_order.subset(order.only), locale=locale, fresh=order.fresh, jobs=jobs or cores(),
             timeout=timeout, wait_seconds=0.0, progress=partial(progress, order.plan.id), review=order.review,
             complete=order.complete,
@@ -141,6 +153,7 @@ class _Queue:
         self.open: dict[Lane, tuple[PlanRun, contextlib.ExitStack]] = {}
         self.completing: list[tuple[Future, PlanRun, contextlib.ExitStack]] = []
         self.endings: dict[str, Ending] = {}
+        self.heard = {order.plan.id: order.ended for order in orders}
         self.beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="complete")
 
     def __enter__(self) -> _Queue:
@@ -195,6 +208,8 @@ class _Queue:
                 run = self.opened(order, stack)
                 outcome = run.begin()
                 lane = run.lane() if outcome is None else None
+                if outcome is not None:
+                    self.heard[plan_id](outcome)
         except LockHeld as error:
             stack.close()
             self._later(order, error)
@@ -242,7 +257,8 @@ class _Queue:
         except Exception as error:
             self._break(run, stack, error)
             return
-        stack.close()
+        with stack:
+            self.heard[run.plan.id](outcome)
         self.endings[run.plan.id] = outcome
 
     def _break(self, run: PlanRun, stack: contextlib.ExitStack, error: BaseException) -> None:
