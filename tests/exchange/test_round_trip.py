@@ -280,7 +280,7 @@ def test_opened_and_saved_by_libreoffice_it_comes_back_unchanged_and_its_sums_ar
     assert (found.changes, len(told)) == ((), 1)
     ours, theirs = openpyxl.load_workbook(path), openpyxl.load_workbook(home / "saved" / path.name, data_only=True)
     sums = [cell for page in ours for row in page.iter_rows() for cell in row if cell.data_type == "f"]
-    assert len({cell.parent.title for cell in sums}) == 5 and len(sums) > 100
+    assert len({cell.parent.title for cell in sums}) == 5 and len(sums) > 60
     for cell in sums:
         value = theirs[cell.parent.title][cell.coordinate].value
         assert value == pytest.approx(reckoned(cell.parent, cell), rel=1e-12), (cell.parent.title, cell.coordinate)

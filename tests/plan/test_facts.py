@@ -122,7 +122,10 @@ def test_there_are_538_and_each_once():
 def test_nothing_quoted_from_elsewhere_is_in_a_plan_and_no_row_is_made_up(places):
     kinds = {fact["id"]: fact["kind"] for fact in FACTS}
     for fact_id, found in places.items():
-        for file, _, _ in found:
+        for file, place, row in found:
+            if file == "benchmarks.yaml" and place.startswith("sector"):  # of new plans: judgement, and marked so
+                assert row.source == "assumption", fact_id
+                continue
             assert file != "benchmarks.yaml" or kinds.get(fact_id) in QUOTED, fact_id
             if fact_id in kinds:
                 assert (file == "benchmarks.yaml") == (kinds[fact_id] in QUOTED), fact_id
