@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.report import document_checks
 from tests.report.deck_checks import different_numbers, style_problems, untraced_numbers
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +88,14 @@ def test_every_number_of_a_deck_comes_from_a_result(said, out, plan):
         assert untraced_numbers(run, locale) == []
         assert style_problems(run, locale) == []
     assert different_numbers(run) == []
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_every_number_of_a_plan_document_comes_from_a_result(said, out, plan):
+    run = latest(out, plan)
+    for locale in ("zh", "en"):
+        assert document_checks.untraced_numbers(run, locale) == []
+    assert document_checks.different_numbers(run) == []
 
 
 def test_a_second_run_repeats_nothing(said, guarded_env, out):

@@ -28,9 +28,11 @@ from planlib.report.document_text import PICTURES, Block, Chapter, Manuscript, W
 from planlib.report.page_words import replaced
 from planlib.report.references import FIRST, Filled, Missing, Place, Unknown, fill, results_of, unknown
 
+EDITION = "plan"
 PORTRAIT, LANDSCAPE = 483.28, 729.89  # points between the margins of A4
 WIDEST_INLINE = 620.0  # of a chart: wider ones would be set below 6.5 points and get a page across
-TABLE_SIZE = 9.0
+INLINE_SCALE = 0.84  # of smaller ones, beside text of this size
+TABLE_SIZE, SMALL_TABLE_SIZE = 9.0, 8.0
 SMALLEST_TABLE_SIZE = 6.8
 PNG_PIXELS_PER_INCH = 96
 
@@ -97,6 +99,19 @@ def make_documents(
     return written
 
 
+def refuse_parts(edition: str, **given: object) -> None:
+    """Refuse other editions, and options that choose pages: a text file says what stands in a document.
+
+    Raises:
+        InputError: one of them was given.
+    """
+    problems = [Problem("document_whole", field=f"--{name}", given=value) for name, value in given.items() if value]
+    if edition != EDITION:
+        problems.append(Problem("choice", field="--edition", given=edition, values={"choice": EDITION}))
+    if problems:
+        raise InputError(*problems)
+
+
 def build_document(run: Run, locale: str, manuscript: Manuscript | None = None) -> Document:
     """Return the content of a document in one language.
 
@@ -150,7 +165,7 @@ class _Count:
 
     numbers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PICTURES, 0))
     cited: dict[str, None] = field(default_factory=dict)
-    left_out: dict[tuple[str, str], None] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
 
@@ -166,6 +181,11 @@ class _Builder(Pages):
     def document(self) -> Document:
         plan = self.run.plan
         summary, *chapters = self.manuscript.chapters or (Chapter("", 1, ()),)
+        if not summary.title and summary.blocks:
+            first = summary.blocks[0]
+            self.count.problems.append(
+                Problem("document_no_chapter", self.manuscript.file, line=first.line, given=first.text)
+            )
         opening = self._chapter(summary)
         made = [found for chapter in chapters if (found := self._chapter(chapter))]
         if self.count.problems:
@@ -181,7 +201,7 @@ class _Builder(Pages):
             "summary": opening or {"title": self.word("summary"), "blocks": [], "plates": []},
             "chapters": made,
             "works": [self._entry(key) for key in sorted(self.count.cited)],
-            "left_out": [list(entry) for entry in self.count.left_out],
+            "left_out": list(self._left_out()),
             "version": self._version(),
             "labels": {name: self.word(name) for name in _LABELS},
             "header": title,
@@ -189,7 +209,7 @@ class _Builder(Pages):
             "stamp": self._stamp,
             "look": look(self.run, self.words),
         }
-        return Document(f"{plan['id']}.plan.{self.locale}", content, self.count.files | logo_files(self.run))
+        return Document(f"{plan['id']}.{EDITION}.{self.locale}", content, self.count.files | logo_files(self.run))
 
     def word(self, key: str, **values: object) -> str:
         """Return a word of the document itself."""
@@ -265,7 +285,9 @@ class _Builder(Pages):
                 block["number"] = self.word(f"{block['kind']}_number", n=self.count.numbers[block["kind"]])
         for block in blocks:
             if "mentions" in block:
-                block["mentions"] = [picture["number"] for picture in block["mentions"]]
+                printed = [picture for picture in blocks if picture["kind"] in PICTURES]
+                named = [picture for picture in printed if any(picture is own for own in block["mentions"])]
+                block["mentions"] = [picture["number"] for picture in named]
 
     def _fill(self, text: str, line: int, chapter: str) -> str:
         """Return the text with its numbers, without the sentences that this run cannot say, which is noted.
@@ -285,9 +307,21 @@ class _Builder(Pages):
         return ("" if self.locale == "zh" else " ").join(said)
 
     def _leave_out(self, chapter: str, missing: str) -> None:
-        """Note what is left out, and why: a notebook that did not run, or something that it did not record."""
-        key = "why_value" if "." in missing else "why_notebook"
-        self.count.left_out[chapter, self.word(key, name=missing if "." in missing else self._name(missing))] = None
+        """Note what is left out of a chapter: a whole notebook, or something that it did not record."""
+        notebook, _, name = missing.removeprefix("say: ").partition(".")
+        names = self.count.left_out.setdefault((chapter, notebook), [])
+        if name not in names:
+            names.append(name)
+
+    def _left_out(self) -> Iterator[list[str]]:
+        """Yield each chapter that lacks something, with the reason, notebook by notebook."""
+        for (chapter, notebook), names in self.count.left_out.items():
+            shown = self._name(notebook)
+            recorded = [name for name in names if name]
+            if recorded:
+                yield [chapter, self.word("why_values", name=shown, names=", ".join(recorded))]
+            else:
+                yield [chapter, self.word("why_notebook", name=shown)]
 
     def _place(self, line: int) -> Place:
         return Place(self.manuscript.file, "", line)
@@ -349,7 +383,8 @@ class _Builder(Pages):
         made = self._drawn(notebook, results, page) if block.kind == "chart" else self._set(notebook, page, block)
         if made is None:
             return None
-        said = {part: self.say(results, page[part]) if page.get(part) else "" for part in ("title", "subtitle", "reading")}
+        parts = ("title", "subtitle", "reading")
+        said = {part: self.say(results, page[part]) if page.get(part) else "" for part in parts}
         said |= replaced(self.run, self.words, f"{notebook}.{page['id']}")
         if block.kind == "table":
             said["reading"] = ""
@@ -374,7 +409,7 @@ class _Builder(Pages):
         chart: Chart = self._chart(notebook, results, page)
         self.count.files[chart.name] = chart.path
         across = chart.width > WIDEST_INLINE
-        width = min(chart.width, LANDSCAPE if across else PORTRAIT)
+        width = min(chart.width, LANDSCAPE) if across else min(chart.width * INLINE_SCALE, PORTRAIT)
         return {"file": chart.name, "alt": chart.alt, "across": across, "width": round(width, 3)}
 
     def _set(self, notebook: str, page: Mapping[str, Any], block: Block) -> dict[str, Any] | None:
@@ -384,7 +419,8 @@ class _Builder(Pages):
             return None
         columns = self._columns(notebook, self.run.results[notebook], page)
         columns = {loc: [c for c in own if c.kind != "against"] for loc, own in columns.items()}
-        for across, room, size in ((False, PORTRAIT, TABLE_SIZE), (False, PORTRAIT, 8.0), (True, LANDSCAPE, TABLE_SIZE)):
+        for across, size in ((False, TABLE_SIZE), (False, SMALL_TABLE_SIZE), (True, TABLE_SIZE)):
+            room = LANDSCAPE if across else PORTRAIT
             scale = size / _DECK_SIZE
             found = _laid_out({self.locale: columns[self.locale]}, room / scale, self.locale, block.text)
             if found is not None and (across or found["size"] * scale >= SMALLEST_TABLE_SIZE):

@@ -119,7 +119,7 @@ def fill(text: str, run: Run, words: Words, place: Place) -> Filled:
 
     filled = BRACES.sub(put, text)
     if re.search(r"[{}]", BRACES.sub("", text)):
-        problems.append(Problem("reference_form", place.file, place.field, place.line, text, {"forms": FORMS}))
+        problems.append(Problem("reference_form", place.file, place.field, place.line, text, values={"forms": FORMS}))
     return Filled(glue(filled.replace("`", ""), words.locale), tuple(dict.fromkeys(missing)), tuple(problems))
 
 
@@ -142,9 +142,9 @@ def unknown(error: Unknown, place: Place) -> Problem:
     near = difflib.get_close_matches(error.given, error.known, n=3, cutoff=0.5)
     if error.known:
         shown = near or error.known[:_MANY]
-        values: Mapping[str, object] = {"nearest": ", ".join(shown)}
-        return Problem("reference_unknown", place.file, place.field, place.line, error.given, values)
-    return Problem("reference_form", place.file, place.field, place.line, error.given, {"forms": FORMS})
+        values = {"nearest": ", ".join(shown)}
+        return Problem("reference_unknown", place.file, place.field, place.line, error.given, values=values)
+    return Problem("reference_form", place.file, place.field, place.line, error.given, values={"forms": FORMS})
 
 
 def value(reference: str, run: Run, words: Words) -> str:
