@@ -408,11 +408,22 @@ def test_sheets_that_are_not_what_the_format_says(home, old, new):
 
 @pytest.mark.parametrize("last", [50_000, pytest.param(1_048_576, marks=pytest.mark.full)])
 def test_a_million_empty_rows_are_passed_over(home, last):
-    rows = b"".join(b'<row r="%d" ht="15" customHeight="1"/>' % n for n in range(100, last))
+    rows = b"".join(b'<row r="%d" ht="15" customHeight="1"><c r="B%d" s="1"/></row>' % (n, n) for n in range(100, last))
     path = rewritten(
         quick(),
         lambda n, c: c.replace(b"</sheetData>", rows + b"</sheetData>") if n == "xl/worksheets/sheet2.xml" else c,
     )
+    assert opened(path)[0].changes == ()
+
+
+def test_links_queries_and_scripts_beside_the_sheets_are_left_alone(home):
+    path = quick()
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(
+            "xl/externalLinks/externalLink1.xml", "<externalLink><book id='file:///etc/passwd'/></externalLink>"
+        )
+        archive.writestr("xl/connections.xml", "<connections><dbPr command='DROP TABLE users'/></connections>")
+        archive.writestr("customXml/item1.xml", "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>")
     assert opened(path)[0].changes == ()
 
 
