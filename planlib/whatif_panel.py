@@ -49,8 +49,6 @@ _STYLE = f"""<style>
 .planlib-compare {{border-collapse: collapse; font-size: 12px;}}
 .planlib-compare td, .planlib-compare th {{padding: 1px 8px; text-align: right; border-bottom: 1px solid #E7EAED;}}
 .planlib-compare td:first-child, .planlib-compare th:first-child {{text-align: left;}}
-.planlib-panel .jupyter-widget-Collapse-header {{padding: 3px 6px;}}
-.planlib-panel .jupyter-widget-Collapse-contents {{padding: 4px 6px;}}
 .planlib-panel .widget-tab-contents {{padding: 4px 8px;}}
 </style>"""
 
@@ -85,16 +83,15 @@ class Panel:
         self.conflicts, self.compare = (
             widgets.HTML(layout=widgets.Layout(max_height="96px", overflow="auto", margin="0")) for _ in range(2)
         )
-        self.rows, self.boxes = {}, {}
+        self.rows = {}
         groups = [group for group in GROUPS if any(it.group == group for it in self.session.levers.values())]
-        for group in groups:
-            self.boxes[group] = widgets.VBox(layout=widgets.Layout(max_height="292px", overflow="hidden auto"))
-        self.levers = widgets.Accordion(
-            children=list(self.boxes.values()), titles=[w.text(f"whatif.group.{group}") for group in groups],
-            selected_index=None,
+        self.group = widgets.Select(  # a list that the arrow keys move through; an Accordion hears no keys
+            options=[(w.text(f"whatif.group.{group}"), group) for group in groups], rows=len(groups),
+            layout=widgets.Layout(width="100%", margin="2px 0 4px 0"),
         )  # fmt: skip
-        self.levers.observe(lambda change: self._open(groups, change["new"]), "selected_index")
-        self.levers.selected_index = 0 if groups else None
+        self.levers = widgets.VBox(layout=widgets.Layout(max_height="420px", overflow="hidden auto"))
+        self.group.observe(lambda change: self._open(change["new"]), "value")
+        self._open(self.group.value)
         self.buttons = {
             name: self._button(name, job)
             for name, job in (("undo", self.undo), ("reset", self.reset), ("keep", self.keep),
@@ -103,8 +100,8 @@ class Panel:
         self.language = widgets.ToggleButtons(
             options=LANGUAGES,
             value=w.locale,
-            style={"button_width": "58px"},
-            layout=widgets.Layout(width="136px", flex="0 0 136px", margin="0"),
+            style={"button_width": "70px"},
+            layout=widgets.Layout(width="160px", flex="0 0 160px", margin="0"),
         )
         self.language.observe(lambda change: self.speak(change["new"]), "value")
         self.name = widgets.Text(placeholder=w.text("whatif.button.name"), layout=widgets.Layout(width="190px"))
@@ -118,7 +115,7 @@ class Panel:
             titles=[w.text(f"whatif.tab.{name}") for name in ("conflicts", "compare", "save")],
         )
         left = widgets.VBox(
-            [widgets.HBox([self.buttons[name] for name in ("undo", "reset", "keep")]), self.levers],
+            [widgets.HBox([self.buttons[name] for name in ("undo", "reset", "keep")]), self.group, self.levers],
             layout=widgets.Layout(width="282px", flex="0 0 282px"),
         )
         top = widgets.HBox([self.head, self.language], layout=widgets.Layout(justify_content="space-between"))
@@ -135,15 +132,13 @@ class Panel:
         button.on_click(lambda _: job())
         return button
 
-    def _open(self, groups: list[str], index: int | None) -> None:
-        """Make the rows of a group when it is opened first."""
-        if index is None or self.boxes[groups[index]].children:
-            return
-        for lever in self.session.levers.values():
-            if lever.group == groups[index]:
+    def _open(self, group: str | None) -> None:
+        """Show the rows of a group, made when it is opened first."""
+        mine = [lever for lever in self.session.levers.values() if lever.group == group]
+        for lever in mine:
+            if lever.id not in self.rows:
                 self.rows[lever.id] = _Row(lever, self.w, self.session.position(lever.id), self.move)
-        mine = [row.box for row in self.rows.values() if row.lever.group == groups[index]]
-        self.boxes[groups[index]].children = tuple(mine)
+        self.levers.children = tuple(self.rows[lever.id].box for lever in mine)
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -320,10 +315,10 @@ class Panel:
             (w.text("whatif.say.gmv"), w.number(answer.gmv[1], "CNY")),
             (w.text("whatif.say.spend"), w.number(answer.spend, "CNY")),
         ]
-        moved = {name: pair for name, pair in answer.chances.items() if abs(pair[1] - pair[0]) > 0.0005}
-        if moved:
-            most = max(moved, key=lambda name: abs(moved[name][1] - moved[name][0]))
-            shown = " → ".join(w.number(x, "probability") for x in moved[most])
+        most = max(answer.chances, key=lambda name: abs(answer.chances[name][1] - answer.chances[name][0]), default="")
+        told = [w.number(x, "probability") for x in answer.chances.get(most, ())]
+        if len(set(told)) == 2:
+            shown = " → ".join(told)
             cells.append((f"{w.text('whatif.say.most')} · {w.pick(self.session.names[most])}", shown))
         elif not answer.setting:
             cells.append((w.text("whatif.say.as_planned"), ""))

@@ -25,6 +25,11 @@ OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
+# the last cell has a number and none is waiting
+_RAN = """() => {
+    const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map(e => e.innerText.trim());
+    return all.length > 2 && all.every(text => /^\\[\\d+\\]:$/.test(text));
+}"""
 START_SECONDS = 120
 WAIT_MS = 120_000
 # no questions about news, no updates, the same width of the file list everywhere
@@ -144,4 +149,5 @@ def opened(browser: Any, address: str, notebook: str, *, width: int = 1366, heig
     page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator("li[data-command='runmenu:run-all']").click()
+    page.wait_for_function(_RAN)
     return page

@@ -68,12 +68,11 @@ def at_rest(page, before: str) -> str:
 def test_an_analyst_moves_a_slider_saves_and_runs_what_she_found(page, folder, guarded_env):
     w = words("zh")
     page.locator(f"{VIEWS} svg").wait_for()
-    page.locator(HEAD).scroll_into_view_if_needed()
     planned, drawn = head(page), page.locator(VIEWS).inner_html()
     handle = page.locator(".noUi-handle").first
+    handle.hover()
     place = handle.bounding_box()
     x, y = (place[a] + place[b] / 2 for a, b in (("x", "width"), ("y", "height")))
-    page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 30, y, steps=3)
     page.mouse.up()
@@ -86,7 +85,9 @@ def test_an_analyst_moves_a_slider_saves_and_runs_what_she_found(page, folder, g
     users = re.compile(r"期末用户 ([\d.]+) 万")
     assert float(users.search(planned)[1]) < float(users.search(pressed)[1])
 
-    page.locator(".jupyter-widget-Collapse-header", has_text="留存").click()
+    groups = page.locator(".planlib-panel select")
+    groups.focus()
+    page.keyboard.press("ArrowDown")  # retention
     row = page.locator(".widget-vbox:has(> .widget-html .planlib-lever)", has_text="活跃用户次月仍活跃")
     mau = w.text(
         "chances.target", metric=w.metric("mau_rate"), month=w.number(24, "month"), goal=w.number(0.5, "ratio")

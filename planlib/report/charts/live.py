@@ -338,11 +338,11 @@ def _targets(
         place = top + (k + 0.5) * pitch
         page.text(x, place, _cut(names[k], room - 6, 8), size=8)
         page.box(x0, place - 4, x1 - x0, 8, b.STRIP)
-        moved = abs(row.setting - row.plan) > 0.0005
+        both = [words.number(v, "probability") for v in (row.plan, row.setting)]
+        moved = both[0] != both[1]
         colour = b.BLUE if not moved else b.TEAL if row.setting > row.plan else b.RED
         page.box(x0, place - 4, row.setting * (x1 - x0), 8, colour)
         at = x0 + row.plan * (x1 - x0)
         page.line([(at, place - 7), (at, place + 7)], b.INK, 1.4)
-        both = [words.number(v, "probability") for v in (row.plan, row.setting)]
         page.text(x + width, place, " → ".join(both) if moved else both[1], size=9, weight="Medium",
                   colour=colour if moved else b.INK2, anchor="end")  # fmt: skip
