@@ -207,11 +207,12 @@ def _charts_of(page: Mapping[str, Any]) -> list[str]:
 
 def _sources(deck: Deck) -> dict[str, bytes]:
     """Return the files that Typst sees: the template, the content and the charts, nothing else of the disk."""
-    template = (resources.files("planlib") / "report" / "deck.typ").read_bytes()
-    content = json.dumps(deck.content, ensure_ascii=False).encode()
-    return {"main.typ": template, "deck.json": content} | {
-        name: path.read_bytes() for name, path in deck.charts.items()
+    folder = resources.files("planlib") / "report"
+    templates = {
+        name: (folder / file).read_bytes() for name, file in (("main.typ", "deck.typ"), ("look.typ", "look.typ"))
     }
+    content = json.dumps(deck.content, ensure_ascii=False).encode()
+    return templates | {"deck.json": content} | {name: path.read_bytes() for name, path in deck.charts.items()}
 
 
 def _compile(sources: dict[str, bytes], *, pdf: bool) -> list[bytes]:
