@@ -240,7 +240,8 @@ def decided(old: State, entries: Sequence[Mapping[str, Any]]) -> Iterator[Change
 def alerts(old: State, new: State) -> Iterator[Change]:
     """Yield alerts that are open now and were not, and those that were open and are not.
 
-    One that was raised and closed in between counts as closed; one that the data no longer show is withdrawn.
+    One that was raised and closed in between counts as closed, one that was closed and raised anew as both; one that
+    the data no longer show is withdrawn.
     """
     before = {_alert(row): row for row in old.tables.get(f"{REVIEW}.alerts", ()) if row["state"] == "open"}
     rows = new.tables.get(f"{REVIEW}.alerts", ())
@@ -250,6 +251,8 @@ def alerts(old: State, new: State) -> Iterator[Change]:
     for key, row in now.items():
         if key not in before:
             yield _alert_change("opened", row)
+        elif row["raised"] > max(old.as_of.isoformat(), before[key]["raised"]):
+            yield from (_alert_change("closed", before[key]), _alert_change("opened", row))
     for key, row in (ended | before).items():
         if key not in now:
             yield _alert_change("closed" if key in closed else "withdrawn", row)

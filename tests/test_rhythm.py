@@ -136,7 +136,8 @@ def test_what_changed_since_the_last_review(desk):
                       score("aov", 100.0, unit="CNY", forecast=120.0),
                       score("nps", None, status="not_measured", unit="score")],
         "pace": [],
-        "alerts": [alert("orders", "2026-02-01"), alert("exits", "2026-02-02", owner="abc123", direction="rises")],
+        "alerts": [alert("orders", "2026-02-01"), alert("exits", "2026-02-02", owner="abc123", direction="rises"),
+                   alert("acting_users", "2026-02-03"), alert("visitors", "2026-02-04")],
         "todo": [todo("call", "open"), todo("train", "open"), todo("old", "done")],
         "months": [{"metric": "gmv", "month": 1, "value": 1000.0, "unit": "CNY"}],
     }  # fmt: skip
@@ -148,7 +149,9 @@ def test_what_changed_since_the_last_review(desk):
         "scorecard": [score("churn_rate", 0.056, low=0.051, high=0.061), score("mau_rate", 0.34, low=0.32, high=0.36),
                       score("aov", 100.4, unit="CNY", forecast=126.0), score("nps", 31.0, unit="score")],
         "pace": [],
-        "alerts": [alert("orders", "2026-02-01", "closed"), alert("new_users", "2026-03-12")],
+        "alerts": [alert("orders", "2026-02-01", "closed"), alert("new_users", "2026-03-12"),
+                   alert("acting_users", "2026-02-03"), alert("visitors", "2026-02-04", "closed"),
+                   alert("visitors", "2026-03-11")],
         "todo": [todo("call", "done", expected=0.02, observed=0.01), todo("train", "overdue"), todo("visit", "open")],
         "months": [{"metric": "gmv", "month": 1, "value": 1250.0, "unit": "CNY"},
                    {"metric": "gmv", "month": 2, "value": 900.0, "unit": "CNY"}],
@@ -165,7 +168,8 @@ def test_what_changed_since_the_last_review(desk):
     assert {key for key in told if key[0] != "assumption"} == {
         ("revised", "moved", "gmv"), ("actual", "moved", "mau_rate"), ("actual", "new", "nps"),
         ("forecast", "moved", "aov"), ("decision", "goal", "w-users-year1"), ("alert", "opened", "new_users.falls"),
-        ("alert", "closed", "orders.falls"), ("alert", "withdrawn", "exits.abc123.rises"),
+        ("alert", "closed", "orders.falls"), ("alert", "closed", "visitors.falls"),
+        ("alert", "opened", "visitors.falls"), ("alert", "withdrawn", "exits.abc123.rises"),
         ("action", "done", "call"), ("action", "overdue", "train"), ("action", "new", "visit"),
     }  # fmt: skip
     revised = told["revised", "moved", "gmv"]
@@ -177,7 +181,7 @@ def test_what_changed_since_the_last_review(desk):
     assert "+2.0 points" in told["action", "done", "call"]["note_en"]
     assert "+1.0 个百分点" in told["action", "done", "call"]["note_zh"]
     assert second["counts"] | {"assumptions": 0} == {
-        "numbers": 3, "revised": 1, "assumptions": 0, "decisions": 1, "opened": 1, "closed": 2, "done": 1, "overdue": 1,
+        "numbers": 3, "revised": 1, "assumptions": 0, "decisions": 1, "opened": 2, "closed": 3, "done": 1, "overdue": 1,
     }  # fmt: skip
     run = Path(second["run_dir"])
     assert [Path(deck).name for deck in second["decks"]] == ["brand.weekly.en.pdf", "brand.weekly.zh.pdf"]
@@ -245,9 +249,9 @@ def test_the_newest_slot_is_run_once_and_missed_ones_are_told(quick):
 
 
 def test_zones_and_changes_of_the_clock_neither_skip_nor_double_a_slot(quick):
-    """Sunday evening in New York is Monday in China; there the clock changes on 8 March 2026."""
+    """Sunday afternoon in New York is Monday in China; there the clock changes on 8 March 2026."""
     new_york = dt.timezone(dt.timedelta(hours=-4))
-    found = quick.review(now=dt.datetime(2026, 3, 15, 20, 30, tzinfo=new_york))
+    found = quick.review(now=dt.datetime(2026, 3, 15, 14, 30, tzinfo=new_york))
     assert found["slot"] == "2026-03-15"
     hours = [MONDAY + dt.timedelta(hours=h) for h in range(1, 48, 7)]
     assert {quick.review(now=hour)["status"] for hour in hours} == {"nothing_due"}
