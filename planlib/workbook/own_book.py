@@ -10,6 +10,7 @@ record.done()
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_COLUMNS = 60, 12
 BothOrOne = str | Mapping[str, str]
+_OTHERS = re.compile(r"\{\s*([A-Za-z0-9][\w-]*)\.([A-Za-z0-9][\w-]*)")
 
 
 class OwnError(InputError):
@@ -131,10 +133,22 @@ class OwnBook(Book):
                 lacking = [name for one in said.values() for name in one.missing if "{" in one.text]
                 if lacking:
                     self._refuse(Problem("reference_missing", place.file, place.field, given=lacking[0]))
+                self._keep_numbers(run, text)
                 found[part] = as_written({loc: one.text for loc, one in said.items()})
             except InputError as error:
                 self._refuse(*error.problems)
         return found
+
+    def _keep_numbers(self, run: Run, text: BothOrOne) -> None:
+        """Record the numbers of other notebooks that a text takes, so that each on a page is one of this notebook's."""
+        recorded = {entry["id"] for entry in self._record["metrics"]}
+        for one in [text] if isinstance(text, str) else text.values():
+            for notebook, metric_id in _OTHERS.findall(one):
+                entries = run.results.get(notebook, {}).get("metrics", ())
+                entry = next((entry for entry in entries if entry["id"] == metric_id), None)
+                if entry is not None and (kept := f"{notebook}.{metric_id}") not in recorded:
+                    recorded.add(kept)
+                    self._record["metrics"].append({**entry, "id": kept})
 
     def _run(self) -> Run:
         """Return the results that texts may refer to: of this notebook so far, and of those in its needs."""

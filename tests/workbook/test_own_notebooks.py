@@ -187,6 +187,7 @@ def test_the_example_of_the_docs_runs_and_makes_its_pages(out, monkeypatch):
             scope = {"plan_file": str(ROOT / "tests/plan/minimal.yaml"), "out_dir": str(out), "locale": "zh", "seed": 1}
     found = res.load(out / "channel_mix" / "results.json")
     assert [page["id"] for page in found["pages"]] == ["page_1", "page_2"]
+    assert [m["id"] for m in found["metrics"]] == ["paid", "largest", "20_funnel_targets.users_end"]
     titles = [
         p["heading"] for p in build_deck(read_run(out), "en").content["pages"] if p["id"].startswith("channel_mix")
     ]
