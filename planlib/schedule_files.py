@@ -12,13 +12,14 @@ import numpy as np
 
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
-from planlib.core.words import LOCALES, Words
+from planlib.core.words import Words
 from planlib.exchange.ical import Event, calendar_bytes
 from planlib.exchange.links import Link
 from planlib.exchange.mspdi import DayMask, Group, Item, Resource, project_bytes
 from planlib.exchange.table import read_table, table_bytes
 from planlib.milestones.dated import Dates
 from planlib.plan import Plan, load_plan
+from planlib.plan.scenario import scenario_text
 from planlib.plan.tracking import Baseline, Entry, baseline_path, log_path, read_baseline, read_log, states
 from planlib.progressing import entry_json_rows, entry_line, record_typed, task_ids
 from planlib.scheduling import Scheduled, capacity, occurrences, planned_dates, progressed, scheduled
@@ -193,12 +194,12 @@ def read_back(
     scenario, entries = None, [logged.entry for logged in opened.progress]
     if changes:
         scenario = scenario_path(plan_file, csv_file)
-        content = scenario_text(opened.plan, scenario, csv_file)
+        text = scenario_text(opened.plan, changes, name=scenario.stem, said=Path(csv_file).name)
     if not dry_run:
         if opened.progress:
             entries = record_typed(opened, csv_file, w, owner=owner, as_of=as_of, now=now, write=told.append)
         if scenario is not None:
-            write_whole(scenario, content.encode("utf-8"))
+            write_whole(scenario, (_MADE + text).encode("utf-8"))
             load_plan(scenario)
     if as_json:
         rows = [{"path": c.path, "value": c.value, "cell": c.cell, "why": c.why} for c in changes]
@@ -235,21 +236,3 @@ def scenario_path(plan_file: str, csv_file: str) -> Path:
     if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(_MADE):
         raise InputError(Problem("file_exists", file=path.as_posix()))
     return path
-
-
-def scenario_text(plan: Plan, path: Path, csv_file: str) -> str:
-    """Return a plan that extends another and holds what a table of tasks changes, each with its cell as the reason."""
-    import yaml
-
-    rows: dict[str, dict[str, object]] = {}
-    for change in plan.changes:
-        task, field = change.path.removeprefix("schedule.tasks.").rsplit(".", 1)
-        row = rows.setdefault(task, {"id": task, "source": "assumption", "why": change.reason})
-        row[field] = change.value
-    title = {locale: f"{plan.title[locale]} · {Path(csv_file).name}" for locale in LOCALES}
-    content = {
-        "extends": Path(plan.file).name,
-        "plan": {"id": path.stem, "title": title},
-        "schedule": {"tasks": list(rows.values())},
-    }
-    return _MADE + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=120, default_flow_style=None)

@@ -80,21 +80,22 @@ def _open_problems(plan: Plan) -> list[Problem]:
     return [] if now.sha256 == plan.sha256 else [Problem("plan_moved", file=plan.file)]
 
 
-def scenario_text(plan: Plan, changes: Iterable[Change], *, name: str, reason: str) -> str:
+def scenario_text(plan: Plan, changes: Iterable[Change], *, name: str, reason: str = "", said: str = "") -> str:
     """Return the text of a plan that extends another.
 
     Args:
         plan: that is extended.
         changes: of figures, rows or fields of rows.
         name: the new plan's id.
-        reason: why, where a change gives none of its own.
+        reason: why; "" for each change's own reason.
+        said: what its title adds to that of the plan below; "" for its name.
     """
     import yaml
 
-    title = {locale: f"{plan.title[locale]} · {name}" for locale in LOCALES}
+    title = {locale: f"{plan.title[locale]} · {said or name}" for locale in LOCALES}
     content: dict[str, Any] = {"extends": Path(plan.file).name, "plan": {"id": name, "title": title}}
     for change in changes:
-        _lay(content, plan.model, change.path.split("."), change.value, change.why or reason)
+        _lay(content, plan.model, change.path.split("."), change.value, reason or change.reason)
     shown = {key: _plain(value) for key, value in content.items()}
     return yaml.safe_dump(shown, allow_unicode=True, sort_keys=False, width=120, default_flow_style=None)
 
