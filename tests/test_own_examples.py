@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from planlib import reviewing
-from planlib.baseline.levels import beside_goal, measured
+from planlib.baseline.levels import beside_goal, measured, share
 from planlib.consistency.screen import Options, check_plans
 from planlib.core import own
+from planlib.core.metrics import catalogue
 from planlib.core.words import words
 from planlib.data import baseline as data
 from planlib.funnel.model import Drivers, run
 from planlib.plan import budget_inputs, inputs, load_plan, uncertain
 from planlib.report import baseline_story
+from planlib.report.review_story import score_drawn
 from planlib.review import scorecard
 from tests.data.tables import engine
 
@@ -115,3 +117,10 @@ def test_words_and_look_are_read(tmp_path):
     plan = plan_of("look", tmp_path)
     assert plan.report.brand.accent == "#7A1F5C"
     assert plan.report.pages["20_funnel_targets.targets"].title.en == "{users_end} users are expected at the end"
+
+
+def test_the_page_of_the_scorecard_draws_own_metrics_first(tmp_path):
+    plan = plan_of("kpi", tmp_path)
+    levels = {name: share(30, 200) for name, m in catalogue().items() if m.unit == "ratio"}
+    drawn = score_drawn(scorecard.score([line for line, _ in reviewing.score_lines(plan, levels, 3.0)]), {}, {})
+    assert drawn[0].metric == "own_gift_share"

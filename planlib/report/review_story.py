@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from planlib.core import own
 from planlib.core.errors import InputError
 from planlib.core.metrics import catalogue
 from planlib.report.charts.review import MOST_ROWS, ScoreRow
@@ -117,7 +118,7 @@ def score_drawn(
     rows: Sequence[Any], history: Mapping[str, Sequence[tuple[float, float]]],
     paths: Mapping[str, Sequence[tuple[float, float]]],
 ) -> list[ScoreRow]:  # fmt: skip
-    """Return what the page draws, in the plan's order: metrics with a course, then others, as many as fit."""
+    """Return what the page draws: the plan's own metrics and those with a course, then others, as many as fit."""
     told_rows = [
         ScoreRow(
             row.line.metric, catalogue()[row.line.metric].unit, row.line.plan, row.line.actual, row.gap,
@@ -128,7 +129,7 @@ def score_drawn(
     ]  # fmt: skip
     known = [row for row in told_rows if row.actual is not None]
     return (
-        sorted(known, key=lambda r: (not r.history, _ORDER.index(r.status)))[:MOST_ROWS]
+        sorted(known, key=lambda r: (not r.history and r.metric not in own.known(), _ORDER.index(r.status)))[:MOST_ROWS]
         + [row for row in told_rows if row.actual is None][: max(MOST_ROWS - len(known), 0)]
     )
 
