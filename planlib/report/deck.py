@@ -73,9 +73,9 @@ def make_decks(
     for deck in decks:
         sources = _sources(deck)
         written.append(folder / f"{deck.name}.pdf")
-        res.write_whole(written[-1], _compile(sources, pdf=True)[0])
+        res.write_whole(written[-1], compiled(sources, pdf=True)[0])
         if png_dir is not None:
-            for page, picture in zip(deck.content["pages"], _compile(sources, pdf=False), strict=True):
+            for page, picture in zip(deck.content["pages"], compiled(sources, pdf=False), strict=True):
                 written.append(Path(png_dir) / f"{deck.name}-{int(page['number']):02d}.png")
                 res.write_whole(written[-1], picture)
     return written
@@ -215,11 +215,12 @@ def _sources(deck: Deck) -> dict[str, bytes]:
     return templates | {"deck.json": content} | {name: path.read_bytes() for name, path in deck.charts.items()}
 
 
-def _compile(sources: dict[str, bytes], *, pdf: bool) -> list[bytes]:
+def compiled(sources: dict[str, bytes], *, pdf: bool, pixels_per_inch: float = PNG_PIXELS_PER_INCH) -> list[bytes]:
+    """Return the PDF that Typst makes of main.typ, or every page of it as a PNG; it sees these files alone."""
     import typst
 
     options: dict[str, Any] = (
-        {"format": "pdf", "pdf_standards": ["ua-1"]} if pdf else {"format": "png", "ppi": PNG_PIXELS_PER_INCH}
+        {"format": "pdf", "pdf_standards": ["ua-1"]} if pdf else {"format": "png", "ppi": pixels_per_inch}
     )
     made = typst.compile(sources, font_paths=[str(fonts.FOLDER)], ignore_system_fonts=True, **options)
     return made if isinstance(made, list) else [made]

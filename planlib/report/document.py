@@ -21,7 +21,7 @@ from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
 from planlib.report import fonts
 from planlib.report.brand import logo_files, look
-from planlib.report.deck import read_run
+from planlib.report.deck import compiled, read_run
 from planlib.report.deck_pages import Chart, Pages, Run, chart_texts
 from planlib.report.deck_tables import Column, lay_out
 from planlib.report.document_text import PICTURES, Block, Chapter, Manuscript, Work, read_text
@@ -91,9 +91,9 @@ def make_documents(
     for document in documents:
         sources = _sources(document)
         written.append(folder / f"{document.name}.pdf")
-        res.write_whole(written[-1], _compile(sources, pdf=True)[0])
+        res.write_whole(written[-1], compiled(sources, pdf=True)[0])
         if png_dir is not None:
-            for number, picture in enumerate(_compile(sources, pdf=False), 1):
+            for number, picture in enumerate(compiled(sources, pdf=False, pixels_per_inch=PNG_PIXELS_PER_INCH), 1):
                 written.append(Path(png_dir) / f"{document.name}-{number:02d}.png")
                 res.write_whole(written[-1], picture)
     return written
@@ -282,7 +282,8 @@ class _Builder(Pages):
         for block in blocks:
             if block["kind"] in PICTURES:
                 self.count.numbers[block["kind"]] += 1
-                block["number"] = self.word(f"{block['kind']}_number", n=self.count.numbers[block["kind"]])
+                number = self.word(f"{block['kind']}_number", n=self.count.numbers[block["kind"]])
+                block["number"] = number.replace(" ", "\u00a0")
         for block in blocks:
             if "mentions" in block:
                 printed = [picture for picture in blocks if picture["kind"] in PICTURES]
@@ -353,7 +354,7 @@ class _Builder(Pages):
             self.count.problems.append(unknown(Unknown(key, known), self._place(line)))
             return None
         self.count.cited[key] = None
-        return self.word("citation", by=by, year=year)
+        return self.word("citation", by=by, year=year).replace(f" {year}", f"\u00a0{year}")
 
     def _kept(self, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Keep the last characters of a Chinese paragraph together, so that none stands alone on a line."""
@@ -507,13 +508,3 @@ def _sources(document: Document) -> dict[str, bytes]:
     templates = {"main.typ": "document.typ", "look.typ": "look.typ"}
     made = {name: (folder / file).read_bytes() for name, file in templates.items()}
     return made | {"document.json": content} | {name: path.read_bytes() for name, path in document.charts.items()}
-
-
-def _compile(sources: dict[str, bytes], *, pdf: bool) -> list[bytes]:
-    import typst
-
-    options: dict[str, Any] = (
-        {"format": "pdf", "pdf_standards": ["ua-1"]} if pdf else {"format": "png", "ppi": PNG_PIXELS_PER_INCH}
-    )
-    made = typst.compile(sources, font_paths=[str(fonts.FOLDER)], ignore_system_fonts=True, **options)
-    return made if isinstance(made, list) else [made]

@@ -135,8 +135,8 @@ def test_numbers_count_in_the_order_of_print(desk):
     write(desk, f"# S\n\nx\n\n# A\n\nWide first.\n\n{wide}\n\nThen.\n\n{narrow}\n")
     chapter = build_document(read_run("run"), "en").content["chapters"][0]
     narrow = next(block for block in chapter["blocks"] if block["kind"] == "chart")
-    assert [narrow["number"], chapter["plates"][0]["number"]] == ["Figure 1", "Figure 2"]
-    assert [b["mentions"] for b in chapter["blocks"] if "mentions" in b] == [["Figure 2"], ["Figure 1"]]
+    assert [narrow["number"], chapter["plates"][0]["number"]] == ["Figure\u00a01", "Figure\u00a02"]
+    assert [b["mentions"] for b in chapter["blocks"] if "mentions" in b] == [["Figure\u00a02"], ["Figure\u00a01"]]
 
 
 def test_all_mistakes_of_both_languages_are_told_at_once_and_nothing_is_written(desk):
