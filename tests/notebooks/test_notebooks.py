@@ -66,6 +66,7 @@ def test_parameters_come_first(path: Path, cells: list[dict]):
     assert read_source(path).error is None
     first = code(cells)[0]
     assert first["metadata"]["tags"] == ["parameters"]
+    assert re.match(r"# 改这里.*/ Change this", text(first))
     assert re.findall(r"^(\w+) = ", text(first), re.MULTILINE) == list(PARAMETERS)
     assert f'plan_file = "{PLAN}"' in text(first)
     assert 'locale = "zh"' in text(first)
