@@ -84,10 +84,14 @@ def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem | L
     """Yield what typed durations and ties change in the plan, and what is to be added to the log of progress."""
     rows = list(rows)
     gone = {row.id for row in rows if row.is_gone}
-    ids = [task.id for task in plan.schedule.tasks if task.id not in gone]
-    ids += [row.id for row in rows if row.is_new]
+    ids = [task.id for task in plan.schedule.tasks if task.id not in gone]  # the log knows tasks of the plan only
     items = {task.id: task for task in plan.schedule.tasks}
-    known = [*ids, *(gate.id for gate in plan.schedule.gates), *(row.id for row in plan.schedule.milestones)]
+    known = [
+        *ids,
+        *(row.id for row in rows if row.is_new),
+        *(gate.id for gate in plan.schedule.gates),
+        *(row.id for row in plan.schedule.milestones),
+    ]
     now: dict[str, Entry] | None = None
     for row in rows:
         if row.is_gone:

@@ -435,3 +435,9 @@ def test_a_workbook_that_is_open_elsewhere_is_read_as_saved_and_never_written_ov
         made(RICH)
     assert [problem.code for problem in error.value.problems] == ["book_open"]
     assert path.read_bytes() == before
+
+
+def test_progress_of_a_task_that_the_plan_has_not_is_refused(home):
+    book = Editing(quick(RICH))
+    line = add(book, "Tasks", "new-task", **NEW["Tasks"], done=0.5)
+    assert problems(book.save()) == [(f"Tasks!A{line}", "unknown_task")]
