@@ -84,10 +84,10 @@ def changes(plan: Plan, rows: Iterable[Edited]) -> Iterator[Change | Problem | L
     """Yield what typed durations and ties change in the plan, and what is to be added to the log of progress."""
     rows = list(rows)
     gone = {row.id for row in rows if row.is_gone}
-    ids = [task.id for task in plan.schedule.tasks if task.id not in gone]  # the log knows tasks of the plan only
+    ids = [task.id for task in plan.schedule.tasks]  # the log of progress knows no others
     items = {task.id: task for task in plan.schedule.tasks}
     known = [
-        *ids,
+        *(task for task in ids if task not in gone),
         *(row.id for row in rows if row.is_new),
         *(gate.id for gate in plan.schedule.gates),
         *(row.id for row in plan.schedule.milestones),
