@@ -19,6 +19,7 @@ from planlib.funnel.model import Drivers, run
 from planlib.milestones.workdays import WorkCalendar
 from planlib.plan import inputs, uncertain
 from planlib.review import actions, alarms, compliance, pace, risks, scorecard, service, variance
+from planlib.review import trust as trusting
 
 if TYPE_CHECKING:
     from planlib.data.engine import Engine
@@ -429,14 +430,27 @@ def speaking_before_exits(found: Collected, *, most: int = 12) -> alarms.LeadLag
 
     None with fewer weeks than the lags need, or without groups.
     """
+    speaking, leaving = _all_groups(found)
+    return alarms.lead_lag(speaking, leaving, most=most) if len(speaking) >= most + 8 else None
+
+
+def trust(found: Collected) -> trusting.Trust | None:
+    """Return the trust index of all groups together by week, out of who speaks and who leaves; None without groups."""
+    speaking, leaving = _all_groups(found)
+    signs = {"speaking": speaking, "leaving": leaving}
+    return trusting.trust_index(signs, {"speaking": 1, "leaving": -1}) if len(speaking) >= 2 else None
+
+
+def _all_groups(found: Collected) -> tuple[list[float], list[float]]:
+    """Return by week, for as long as all groups have been seen, the share that speaks and the share that leaves."""
     weeks = community_weeks(found.parts["groups_by_owner"], found.windows, most=104)
     length = min((len(x["speaking"]) for x in weeks.values()), default=0)
-    if length < most + 8:
-        return None
+    if not length:
+        return [], []
     size = np.array([x["members"] for x in weeks.values()], dtype=float)
     shares = [np.array([x[name][-length:] for x in weeks.values()]) for name in ("speaking", "leaving")]
-    first, second = (size @ share / size.sum() for share in shares)
-    return alarms.lead_lag(first.tolist(), second.tolist(), most=most)
+    speaking, leaving = ((size @ share / size.sum()).tolist() for share in shares)
+    return speaking, leaving
 
 
 # ---- service

@@ -360,6 +360,8 @@ def test_speaking_is_compared_with_exits_over_all_groups(asked):
     assert -12 <= found.lag <= 12 and found.bound > 0
     short = data.Collected(data.Windows(dt.date(2026, 3, 1), asked[0].windows.first), {}, {}, {}, asked[0].parts)
     assert reviewing.speaking_before_exits(short) is None
+    index = reviewing.trust(asked[0])
+    assert sum(index.weights.values()) == pytest.approx(1.0) and ((index.level >= 0) & (index.level <= 100)).all()
 
 
 def test_median_time_to_restore():

@@ -144,11 +144,12 @@ def chain_rows(owners: Sequence[Any]) -> list[Row]:
     return rows
 
 
-def chain(book: Any, rows: Sequence[Row], lead: Any | None) -> None:
+def chain(book: Any, rows: Sequence[Row], lead: Any | None, index: Any | None) -> None:
     """Record the page of groups in decay.
 
     Args:
         lead: `planlib.review.alarms.LeadLag` of speaking before exits over all groups; None without.
+        index: `planlib.review.trust.Trust` of all groups by week; None without.
     """
     if not rows:
         book.say(book.text(f"{_ROOM}.say.chain_none"))
@@ -168,6 +169,9 @@ def chain(book: Any, rows: Sequence[Row], lead: Any | None) -> None:
         values["lag"] = "lead_weeks"
         told_lag = {"lag": "lead_weeks", "correlation": "lead_correlation", "bound": "lead_bound"}
         book.say(book.text(f"{_ROOM}.say.lag", **told_lag))
+    book.metric("trust", None if index is None else float(index.level[-1]), "number", method="entropy_weights",
+                reason="history_too_short" if index is None else None)  # fmt: skip
+    values["trust"] = "trust"
     page(
         book, "review_chain", kind, table=("chain_page", CHAIN_UNITS), strong="phase", subtitle="chain",
         reading="chain" if sure else "chain_untold", **values,

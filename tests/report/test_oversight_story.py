@@ -88,13 +88,14 @@ def owner(phase, began=None):
 )
 def test_how_far_decay_has_gone(desk, owners, said):
     rows = story.chain_rows(owners)
-    story.chain(desk, rows, LeadLag(3, -0.8, 0.4, True, 0.95))
+    story.chain(desk, rows, LeadLag(3, -0.8, 0.4, True, 0.95), SimpleNamespace(level=[40.0, 35.0]))
     assert desk.title() == said and "leads exits by 3 weeks" in desk.reading()
+    assert desk.reading("zh").startswith("信任指数 35，满分一百")
     assert rows[0]["owner_code"] == "abcdef"
 
 
 def test_without_groups_no_page(desk):
-    story.chain(desk, [], None)
+    story.chain(desk, [], None, None)
     assert desk._record["pages"] == [] and desk.heard
 
 
@@ -160,7 +161,7 @@ def test_effects_are_shares_of_what_was_expected(desk):
     assert (rows[0]["share"], rows[0]["share_low"], rows[0]["share_high"]) == pytest.approx((0.5, -0.5, 1.5))
     assert [row["verdict"] for row in rows] == ["as_expected", "opposite"]
     story.effects(desk, rows, actions.learned(followed))
-    assert desk.title().startswith("Of 2 measured actions 1 moved their metric as meant")
+    assert desk.title().startswith("1 of 2 measured actions moved their metric as meant")
 
 
 def test_the_outlook_s_chances_come_before_conditional_ones():
