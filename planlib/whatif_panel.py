@@ -85,11 +85,12 @@ class Panel:
         )
         self.rows = {}
         groups = [group for group in GROUPS if any(it.group == group for it in self.session.levers.values())]
-        self.group = widgets.Select(  # a list that the arrow keys move through; an Accordion hears no keys
-            options=[(w.text(f"whatif.group.{group}"), group) for group in groups], rows=len(groups),
+        # radio buttons, since JupyterLab keeps arrow keys from lists and gives an Accordion none
+        self.group = widgets.RadioButtons(
+            options=[(w.text(f"whatif.group.{group}"), group) for group in groups],
             layout=widgets.Layout(width="100%", margin="2px 0 4px 0"),
-        )  # fmt: skip
-        self.levers = widgets.VBox(layout=widgets.Layout(max_height="420px", overflow="hidden auto"))
+        )
+        self.levers = widgets.VBox(layout=widgets.Layout(max_height="440px", overflow="hidden auto"))
         self.group.observe(lambda change: self._open(change["new"]), "value")
         self._open(self.group.value)
         self.buttons = {

@@ -28,14 +28,15 @@ OPTIONS = (
 # the last cell has a number and none is waiting
 _RAN = """() => {
     const all = [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map(e => e.innerText.trim());
-    return all.length > 2 && all.every(text => /^\\[\\d+\\]:$/.test(text));
+    return all.length > 5 && all.every(text => /^\\[\\d+\\]:$/.test(text));
 }"""
 START_SECONDS = 120
 WAIT_MS = 120_000
-# no questions about news, no updates, the same width of the file list everywhere
+# no questions about news, no updates, nothing saved by itself, every cell drawn at once
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 
 

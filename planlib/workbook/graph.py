@@ -31,7 +31,7 @@ MAX_TIMEOUT_SECONDS = 86_400.0
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}\Z")
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
-_KEYS = ("id", "title", "question", "needs", "timeout_seconds")
+_KEYS = ("id", "title", "question", "needs", "timeout_seconds", "by_hand")
 _LANGUAGES = ("zh", "en")
 
 
@@ -47,6 +47,7 @@ class Notebook:
         timeout_seconds: wall-clock limit of one execution.
         path: the notebook file.
         own: an analyst's own, whose failure ends no run.
+        by_hand: for a person at a screen; a run has it only where it is named.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Notebook:
     timeout_seconds: float
     path: Path
     own: bool = False
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,13 @@ class Graph:
         """Return, in order, the notebooks that `only` names and all that they need.
 
         Args:
-            only: ids or their unambiguous beginnings (`20` for `20_funnel_targets`); nothing means all.
+            only: ids or their unambiguous beginnings (`20` for `20_funnel_targets`); nothing means all but `by_hand`.
 
         Raises:
             InputError: a name that fits no notebook or several.
         """
         chosen: set[str] = set()
-        for notebook_id in self.named(only) or self.ids:
+        for notebook_id in self.named(only) or [notebook.id for notebook in self if not notebook.by_hand]:
             chosen |= {notebook_id} | self.upstream(notebook_id)
         return self.order(chosen)
 
@@ -288,7 +290,8 @@ class _Reader:
             values = {"path": f"notebooks/{notebook_id}.ipynb"}
             self._bad("no_notebook", f"{field}.id", row.value["id"], given=notebook_id, values=values)
             path = self.root / "notebooks" / f"{notebook_id}.ipynb"
-        return Notebook(notebook_id, title, question, needs, timeout_seconds, path)
+        by_hand = self._yes(f"{field}.by_hand", row.value.get("by_hand"))
+        return Notebook(notebook_id, title, question, needs, timeout_seconds, path, by_hand=by_hand)
 
     def own_notebook(self, row: Node, path: Path) -> Notebook | None:
         """Return the notebook of a front matter, whose title may stand in one language and whose question in none."""
@@ -301,7 +304,8 @@ class _Reader:
         needs = self._names("needs", row.value.get("needs"))
         timeout_seconds = self._timeout("timeout_seconds", row.value.get("timeout_seconds"))
         notebook_id = self._id("id", row)
-        return notebook_id and Notebook(notebook_id, title, question, needs, timeout_seconds, path, own=True)
+        by_hand = self._yes("by_hand", row.value.get("by_hand"))
+        return notebook_id and Notebook(notebook_id, title, question, needs, timeout_seconds, path, True, by_hand)
 
     def _id(self, field: str, row: Node) -> str | None:
         node = row.value.get("id")
@@ -364,6 +368,11 @@ class _Reader:
         else:
             return float(node.value)
         return DEFAULT_TIMEOUT_SECONDS
+
+    def _yes(self, field: str, node: Node | None) -> bool:
+        if node is not None and not isinstance(node.value, bool):
+            self._bad("choice", field, node, given=_given(node), values={"choice": "true, false"})
+        return node is not None and node.value is True
 
     def _needs_exist(self, rows_by_id: Mapping[str, tuple[str, Node, Notebook]]) -> None:
         for field, row, notebook in rows_by_id.values():

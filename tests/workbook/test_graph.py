@@ -160,3 +160,14 @@ def test_no_workbook_is_bad_input(tmp_path):
     with pytest.raises(InputError) as caught:
         read_graph(tmp_path)
     assert caught.value.problems[0].code == "no_file"
+
+
+def test_a_notebook_by_hand_runs_only_where_it_is_named(tmp_path):
+    write_workbook(tmp_path, {"10_a": [], "90_b": ["10_a"]})
+    path = tmp_path / "notebooks" / "workbook.yaml"
+    text = path.read_text(encoding="utf-8").rstrip() + "\n  by_hand: true\n"
+    path.write_text(text, encoding="utf-8")
+    found = read_graph(tmp_path)
+    assert found.ids == ("10_a", "90_b") and found["90_b"].by_hand and not found["10_a"].by_hand
+    assert found.subset(()) == ("10_a",) and found.subset(["90"]) == ("10_a", "90_b")
+    assert [p[0] for p in problems(tmp_path, text.replace("true", "often"))] == ["choice"]
