@@ -171,6 +171,10 @@ def run(
     plan = files[0]
     typed = {"scenario": scenario, "sets": tuple(sets or ()), "as_of": as_of, "seed": seed, "jobs": jobs}
     many = len(files) > 1
+    if memory is not None and not 0 < memory < float("inf"):
+        from planlib.core.errors import Problem
+
+        raise InputError(Problem("memory_low", field="--memory", given=memory))
     if cadence is not None:
         _refuse_with_cadence({"--only": only} | ({} if many else {"--memory": memory}))
     if cadence is not None and not many:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from planlib import brands
+from planlib import brands, rhythm
 from planlib.brands import Asked, expand, plans_among, run_brands
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import words
 from planlib.data import store
 from planlib.data.load import load
 from planlib.plan import load_plan
-from planlib.workbook import lock, many
-from planlib.workbook.failures import LockHeld
+from planlib.workbook import many
+from planlib.workbook.failures import LockHeld, StepError
 from planlib.workbook.many import Order, run_many
-from planlib.workbook.outcome import RunOutcome
+from planlib.workbook.outcome import RunOutcome, StepOutcome
 from tests.brand_runs import goal, write_run
 from tests.data.hand_made import contact, contacts, order, put
 from tests.exchange.robot_server import KEY
@@ -214,6 +214,80 @@ def test_a_deck_that_cannot_be_made_fails_its_brand_only(desk, monkeypatch):
     assert {b.plan_id: b.state for b in played.pages} == {"a": "failed", "b": "unchanged"} and "U+1F600" in played.text
 
 
+# reviews of many
+
+
+def test_reviews_share_a_pool_and_each_ends_for_itself(desk, monkeypatch):
+    """Played runs: one well, one mended at the second attempt, one not due, one held, one that cannot be prepared."""
+    runs = {}
+    for name in ("well", "mended", "idle"):
+        runs[name] = write_run(desk / "outputs" / name / "20270401T000000000Z-a", name, goals=[goal("x", 0.4)])
+        (runs[name].parent / "latest").write_text(runs[name].name, "utf-8")
+    dead = (StepOutcome("80_review", "failed", error=StepError("kernel_died", values={"exit": -9})),)
+    played = Desk(monkeypatch)
+    rounds = []
+
+    def prepare(one):
+        if one.plan.id == "idle":
+            raise rhythm.Nothing("not due yet")
+        if one.plan.id == "unfit":
+            raise InputError(Problem("future_as_of", field="--as-of", given="2099-01-01", values={"last": "2027"}))
+        one.of_day, one.wanted = one.plan, {"only": ("80_review",)}
+
+    def play(orders, **_):
+        rounds.append([one.plan.id for one in orders])
+        endings = {}
+        for one in orders:
+            name = one.plan.id
+            try:
+                if name == "held":
+                    raise LockHeld("lock_held_unknown", folder="x")
+                assert one.prepare().only == ("80_review",)
+                ok = name == "well" or len(rounds) == 2
+                endings[name] = RunOutcome("r", runs[name], () if ok else dead, ok=ok)
+                one.ended(endings[name])
+            except (InputError, LockHeld, rhythm.Nothing) as error:
+                endings[name] = error
+        return endings
+
+    monkeypatch.setattr(many, "run_many", play)
+    monkeypatch.setattr(rhythm, "project_root", Path.cwd)
+    monkeypatch.setattr(rhythm._Review, "prepare", prepare)
+    done = {"status": "done", "decks": [], "exit_code": 0}
+    monkeypatch.setattr(rhythm._Review, "conclude", lambda one, outcome: done)
+    paths = [add(name) for name in ("well", "mended", "idle", "held", "unfit")]
+    asked = Asked(cadence="weekly")
+    told = run_brands(paths, W, asked, write=played.written.append, complain=played.complained.append)
+    assert rounds == [["well", "mended", "idle", "held", "unfit"], ["mended"]]
+    found = {Path(path).stem: (one["status"], one["attempts"]) for path, one in told.brands.items()}
+    assert found == {
+        "well": ("done", 1), "mended": ("done", 2), "idle": ("nothing_due", 1), "held": ("busy", 0),
+        "unfit": ("failed", 1),
+    }  # fmt: skip
+    assert {b.plan_id: b.state for b in played.pages} == {
+        "well": "done", "mended": "done", "idle": "not_due", "held": "held", "unfit": "failed",
+    }  # fmt: skip
+    assert told.exit_code == 1 and next(b for b in played.pages if b.plan_id == "idle").facts.goals
+    summary = json.loads(brands.as_summary(told))
+    assert summary["exit_code"] == 1 and len(summary["brands"]) == 5
+    assert "mended: " in played.text and "kernel_died" in played.text, "a second attempt is told"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        (("run", "params/wechat_platform.yaml", "--memory", "0"), "--memory"),
+        (("run", "params/wechat_platform.yaml", "--memory", "nan"), "--memory"),
+        (("run", "params/*.yml", "nowhere*"), "nowhere*"),
+        (("run", "params/*.yaml", "--cadence", "weekly", "--only", "20"), "--only"),
+        (("run", "params/*.yaml", "--keep", "3"), "--keep"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(planlib_in_copy, arguments, needle):
+    status, _, complained = planlib_in_copy(*arguments)
+    assert status == 2 and needle in complained
+
+
 # no row crosses
 
 READ = """
@@ -314,5 +388,3 @@ def test_no_row_crosses_in_a_whole_run(tmp_path, guarded_env):
         assert not [needle for needle in hashes[other] if needle.encode() in own]
     shared = b"".join(_files([tmp_path / "out" / "portfolio"])) + done.stdout.encode()
     assert not [needle for found in hashes.values() for needle in found if needle.encode() in shared]
-    assert lock.is_held(tmp_path / "out" / "alpha") is False
-    assert json.loads((tmp_path / "out" / "alpha" / "latest").read_text("utf-8").strip()[:8])
