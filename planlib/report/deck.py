@@ -71,11 +71,11 @@ def make_decks(
     folder = Path(out_dir) if out_dir is not None else run.folder / "decks"
     written = []
     for deck in decks:
-        sources = _sources(deck)
+        files = sources(deck)
         written.append(folder / f"{deck.name}.pdf")
-        res.write_whole(written[-1], compiled(sources, pdf=True)[0])
+        res.write_whole(written[-1], compiled(files, pdf=True)[0])
         if png_dir is not None:
-            for page, picture in zip(deck.content["pages"], compiled(sources, pdf=False), strict=True):
+            for page, picture in zip(deck.content["pages"], compiled(files, pdf=False), strict=True):
                 written.append(Path(png_dir) / f"{deck.name}-{int(page['number']):02d}.png")
                 res.write_whole(written[-1], picture)
     return written
@@ -205,7 +205,7 @@ def _charts_of(page: Mapping[str, Any]) -> list[str]:
     return [block["file"] for block in blocks if block and block.get("kind") == "chart"]
 
 
-def _sources(deck: Deck) -> dict[str, bytes]:
+def sources(deck: Deck) -> dict[str, bytes]:
     """Return the files that Typst sees: the template, the content and the charts, nothing else of the disk."""
     folder = resources.files("planlib") / "report"
     templates = {
@@ -215,12 +215,12 @@ def _sources(deck: Deck) -> dict[str, bytes]:
     return templates | {"deck.json": content} | {name: path.read_bytes() for name, path in deck.charts.items()}
 
 
-def compiled(sources: dict[str, bytes], *, pdf: bool, pixels_per_inch: float = PNG_PIXELS_PER_INCH) -> list[bytes]:
+def compiled(files: dict[str, bytes], *, pdf: bool, pixels_per_inch: float = PNG_PIXELS_PER_INCH) -> list[bytes]:
     """Return the PDF that Typst makes of main.typ, or every page of it as a PNG; it sees these files alone."""
     import typst
 
     options: dict[str, Any] = (
         {"format": "pdf", "pdf_standards": ["ua-1"]} if pdf else {"format": "png", "ppi": pixels_per_inch}
     )
-    made = typst.compile(sources, font_paths=[str(fonts.FOLDER)], ignore_system_fonts=True, **options)
+    made = typst.compile(files, font_paths=[str(fonts.FOLDER)], ignore_system_fonts=True, **options)
     return made if isinstance(made, list) else [made]

@@ -89,11 +89,11 @@ def make_documents(
     folder = Path(out_dir) if out_dir is not None else run.folder / "decks"
     written = []
     for document in documents:
-        sources = _sources(document)
+        files = sources(document)
         written.append(folder / f"{document.name}.pdf")
-        res.write_whole(written[-1], compiled(sources, pdf=True)[0])
+        res.write_whole(written[-1], compiled(files, pdf=True)[0])
         if png_dir is not None:
-            for number, picture in enumerate(compiled(sources, pdf=False, pixels_per_inch=PNG_PIXELS_PER_INCH), 1):
+            for number, picture in enumerate(compiled(files, pdf=False, pixels_per_inch=PNG_PIXELS_PER_INCH), 1):
                 written.append(Path(png_dir) / f"{document.name}-{number:02d}.png")
                 res.write_whole(written[-1], picture)
     return written
@@ -501,7 +501,7 @@ def _texts(tree: object, key: str = "") -> Iterator[str]:
 _NOT_SHOWN = {"alt", "kind", "file", "tone", "weight", "align", "status", "locale"}
 
 
-def _sources(document: Document) -> dict[str, bytes]:
+def sources(document: Document) -> dict[str, bytes]:
     """Return the files that Typst sees: templates, content and charts, nothing else of the disk."""
     folder = resources.files("planlib") / "report"
     content = json.dumps(document.content, ensure_ascii=False).encode()
