@@ -36,7 +36,7 @@ _LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NARROWEST, _NARROWEST_NUMBER, _NARROWEST_TYPED, _WIDEST, _WIDEST_HEAD = 6.0, 10.0, 14.0, 44.0, 12.0
 _WIDEST_ID = 36.0
 _A4, _PAGE_WIDTH = 9, 230  # paper, and how many characters across one page of it holds legibly
-_MOST_LINES = 12
+_MOST_LINES, _LETTERS = 12, 1.1  # letters are a little narrower than the digits that widths are counted in
 _MANY = 40  # choices, of which a column need not be wide enough for any
 _NUMERIC = ("number", "month", "date")
 _DAY = "yyyy-mm-dd"
@@ -274,7 +274,9 @@ class _Drawing:
         texts = [(x, c) for x, c in self._columns() if c.kind == "text" and c.key != ID]
         for y, row in self._rows():
             shown = ((across[x], self._shown(row, column)) for x, column in texts)
-            lines = max((sum(-(-width(line) // int(most)) for line in found) for most, found in shown), default=1)
+            lines = max(
+                (sum(-(-width(line) // int(_LETTERS * most)) for line in found) for most, found in shown), default=1
+            )
             if lines > 1:
                 self.page.row_dimensions[y].height = 2.0 + 14.0 * min(lines, _MOST_LINES)
 
