@@ -278,7 +278,7 @@ class _Drawing:
                 (sum(-(-width(line) // int(_LETTERS * most)) for line in found) for most, found in shown), default=1
             )
             if lines > 1:
-                self.page.row_dimensions[y].height = 2.0 + 14.0 * min(lines, _MOST_LINES)
+                self.page.row_dimensions[y].height = 2.0 + 15.0 * min(lines, _MOST_LINES)
 
     def _shown(self, row: Row, column: Column) -> list[str]:
         """Return the lines of a cell as a reader sees them; of a choice, the widest that can be chosen."""
