@@ -39,6 +39,7 @@ RETRY_SECONDS = 5.0
 RATE_SECONDS = 60.0  # the limit is one for a minute
 _ANSWER_BYTES = 65_536
 _KEY = re.compile(r"[0-9A-Za-z_-]{8,80}\Z")
+_LIKE_A_KEY = re.compile(r"[0-9A-Za-z]{8}-[0-9A-Za-z-]{16,}")
 _RATE = 45009  # api freq out of limit
 
 
@@ -197,6 +198,7 @@ class Robot:
         said = str(found.get("errmsg", ""))
         for secret in (self._key, quote(self._key, safe="")):
             said = said.replace(secret, "…")
+        said = _LIKE_A_KEY.sub("…", said)
         said = "".join(c for c in said.split(", hint:")[0] if c.isprintable())[:120]
         return Reply("rejected", {"errcode": code, "said": said})
 

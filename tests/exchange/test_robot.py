@@ -112,6 +112,8 @@ def test_trouble_is_told_and_tried_once_more_where_that_helps(server, robot, pau
 def test_what_was_rejected_is_told_without_the_key(server, robot):
     server.answers = [INVALID]
     assert robot.say("x").values == {"errcode": 93000, "said": "invalid webhook url …"}
+    server.answers = [INVALID]  # nor with another's
+    assert KEY not in repr(Robot("another-key-0000", base=server.base).say("x"))
 
 
 def test_an_upload_without_an_id_sends_nothing(server, robot):
