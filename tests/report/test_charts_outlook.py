@@ -52,3 +52,13 @@ def test_chances_against_money(locale):
     w = words(locale)
     assert w.text("outlook.charts.now") in drawn(charts.frontier(charts.Frontier(spend, lines, 4e6), w))
     assert w.text("outlook.charts.now") not in drawn(charts.frontier(charts.Frontier(spend, lines, 4e7), w))
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_the_forecast_again_beside_the_one_before(locale):
+    w = words(locale)
+    months = np.arange(1.0, 13.0)
+    levels = np.stack([months * 90, months * 100, months * 110])
+    panel = charts.Again("outlook.charts.gmv", "CNY", months * 100, levels, 0.8 * levels, ((1, 80.0), (2, 150.0)))
+    found = drawn(charts.again([panel, panel], "2027-01", w))
+    assert b.gaps(f"{w.text('outlook.charts.again_after')} {w.number(960.0, 'CNY')}") in found

@@ -175,8 +175,9 @@ def again(panels: Sequence[Again], start: str, words: Words) -> Figure:
         if data.known:
             ax.plot(*zip(*data.known, strict=True), "o", color=b.INK, markersize=3.6, zorder=7)
         rows = [
-            ("plan", data.plan[-1], b.INK2), ("before", data.before[1][-1], b.INK3), ("after", data.after[1][-1], b.BLUE),
-            ("high", data.after[2][-1], b.BLUE), ("low", data.after[0][-1], b.BLUE),
+            ("plan", data.plan[-1], b.INK2), ("before", data.before[1][-1], b.INK3),
+            ("after", data.after[1][-1], b.BLUE), ("high", data.after[2][-1], b.BLUE),
+            ("low", data.after[0][-1], b.BLUE),
         ]  # fmt: skip
         labels = [
             b.EndLabel(float(y), words.text(f"outlook.charts.again_{key}"), words.number(float(y), data.unit), colour)
@@ -234,7 +235,11 @@ def _bars(figure: Figure, left: float, width: float, data: Bars, words: Words) -
     rows = data.rows[:MOST_BARS]
     names = min(max([b.width_of(words.pick(row.name), 9.5, "Medium") for row in rows], default=60.0) + 12, 0.42 * width)
     column = 96.0 if data.beside else 12.0
-    height = min(26.0 * max(len(rows), 1), 244.0)
+    wrapped = [
+        b.fit_lines(words.pick(row.name), names - 8, 9.5, "Medium", most=3) or [words.pick(row.name)] for row in rows
+    ]
+    pitch = max(26.0, 11.0 * max([len(lines) for lines in wrapped], default=1) + 5.0)
+    height = min(pitch * max(len(rows), 1), 278.0)
     numbers = [words.number(row.value, data.unit) for row in rows]
     edge = max([b.width_of(text, 9, "Medium") for text in numbers], default=30.0) + 10
     ax = b.panel(figure, left + names, 40, width - names - column - edge, height)
@@ -247,13 +252,12 @@ def _bars(figure: Figure, left: float, width: float, data: Bars, words: Words) -
         head = words.text(data.beside[0])
         b.write(figure, left + width, 12, head, size=9, colour=b.INK3, ha="right")
     b.segment(ax, [0, 0], [-0.5, max(len(rows), 1) - 0.5], colour=b.INK3, width=0.8)
-    for at, (row, number) in enumerate(zip(rows, numbers, strict=True)):
-        ax.barh(at, row.value, height=0.52, color=b.BLUE if row.value >= 0 else b.RED, zorder=3)
+    for at, (row, number, lines) in enumerate(zip(rows, numbers, wrapped, strict=True)):
+        ax.barh(at, row.value, height=0.52 * 26.0 / pitch, color=b.BLUE if row.value >= 0 else b.RED, zorder=3)
         end = max(row.value, 0.0)
         if row.ends and row.ends[1] > row.ends[0]:
             b.segment(ax, list(row.ends), [at, at], colour=b.INK, width=1.1, zorder=5)
             end = max(end, row.ends[1])
-        lines = b.fit_lines(words.pick(row.name), names - 8, 9.5, "Medium", most=3) or [words.pick(row.name)]
         for line, part in enumerate(lines):
             shift = 5.5 * (len(lines) - 1) - 11.0 * line
             b.write(ax, ax.get_xlim()[0], at, part, size=9.5, weight="Medium", colour=b.INK, dx=-names, dy=shift)
