@@ -348,7 +348,7 @@ desk.review("2026-03-15")
 """
 
 
-@pytest.mark.parametrize("moment", ["notebook", "deck"])
+@pytest.mark.parametrize("moment", [pytest.param("notebook", marks=pytest.mark.full), "deck"])
 def test_a_review_that_is_killed_leaves_the_last_one_and_the_ledger_whole(quick, moment):
     first = quick.review("2026-03-08")
     before = {path: path.read_bytes() for path in Path(first["run_dir"]).rglob("*") if path.is_file()}
