@@ -10,6 +10,7 @@ import pytest
 
 from planlib.core.errors import InputError
 from planlib.core.words import words
+from planlib.report import references
 from planlib.report.deck import read_run
 from planlib.report.document import build_document, find_text, make_documents, refuse_parts, shipped_works
 from planlib.report.document_text import read_text
@@ -252,3 +253,10 @@ def test_a_difference_between_the_languages_is_noticed(desk):
     write(desk, "# S\n\nA {20_funnel_targets.users_m12}.\n")
     write(desk, "# 摘要\n\n甲 {20_funnel_targets.goal}。\n", "zh")
     assert different_numbers(desk / "run") == ["chapter 0: 100 万", "chapter 0: 929k"]
+
+
+def test_a_number_that_is_no_result_is_noticed(desk, monkeypatch):
+    write(desk, "# S\n\nA {20_funnel_targets.users_m12}.\n")
+    assert untraced_numbers(desk / "run", "en") == []
+    monkeypatch.setattr(references, "_metric", lambda *_: "123k")
+    assert untraced_numbers(desk / "run", "en") == ["chapter 0: 123k"]
