@@ -38,7 +38,8 @@ _STYLE = f"""<style>
 .planlib-views svg {{width: 100%; height: auto; max-width: 940px; display: block; font-family: {_FONTS};}}
 .planlib-head {{display: flex; flex-wrap: wrap; gap: 2px 20px; align-items: baseline; font-size: 13px;}}
 .planlib-head b {{font-size: 15px;}}
-.planlib-lever {{display: flex; justify-content: space-between; gap: 6px; font-size: 12px;}}
+.planlib-lever {{display: flex; justify-content: space-between; gap: 6px; font-size: 12px;
+  padding-right: 12px;}}
 .planlib-lever i {{color: #66727D; font-style: normal; white-space: nowrap;}}
 .planlib-lever.moved b {{color: #1B4B82;}}
 .planlib-note {{color: #66727D;}}
@@ -46,6 +47,7 @@ _STYLE = f"""<style>
 .planlib-said {{font-size: 12px;}}
 .planlib-list {{margin: 0; padding-left: 16px; font-size: 12px;}}
 .planlib-list li.new {{color: #B23A24;}}
+.planlib-groups .widget-toggle-button {{height: 22px; line-height: 22px; margin: 1px 2px; text-align: left;}}
 .planlib-compare {{border-collapse: collapse; font-size: 12px;}}
 .planlib-compare td, .planlib-compare th {{padding: 1px 8px; text-align: right; border-bottom: 1px solid #E7EAED;}}
 .planlib-compare td:first-child, .planlib-compare th:first-child {{text-align: left;}}
@@ -69,6 +71,7 @@ class Panel:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._quiet = False
         self.rows: dict[str, _Row] = {}
+        self._shown: dict[str, Any] = {"group": None, "tab": 0, "name": "", "reason": ""}
         self.root = widgets.VBox(layout=widgets.Layout(width="100%"))
         self.root.add_class("planlib-panel")
         self._build()
@@ -85,11 +88,13 @@ class Panel:
         )
         self.rows = {}
         groups = [group for group in GROUPS if any(it.group == group for it in self.session.levers.values())]
-        # radio buttons, since JupyterLab keeps arrow keys from lists and gives an Accordion none
-        self.group = widgets.RadioButtons(
-            options=[(w.text(f"whatif.group.{group}"), group) for group in groups],
+        # buttons, since JupyterLab keeps arrow keys from lists and radio buttons and gives an Accordion none
+        self.group = widgets.ToggleButtons(
+            options=[(w.text(f"whatif.group.{group}"), group) for group in groups], style={"button_width": "268px"},
+            value=self._shown["group"] or (groups[0] if groups else None),
             layout=widgets.Layout(width="100%", margin="2px 0 4px 0"),
-        )
+        )  # fmt: skip
+        self.group.add_class("planlib-groups")
         self.levers = widgets.VBox(layout=widgets.Layout(max_height="440px", overflow="hidden auto"))
         self.group.observe(lambda change: self._open(change["new"]), "value")
         self._open(self.group.value)
@@ -105,8 +110,14 @@ class Panel:
             layout=widgets.Layout(width="160px", flex="0 0 160px", margin="0"),
         )
         self.language.observe(lambda change: self.speak(change["new"]), "value")
-        self.name = widgets.Text(placeholder=w.text("whatif.button.name"), layout=widgets.Layout(width="190px"))
-        self.reason = widgets.Text(placeholder=w.text("whatif.button.reason"), layout=widgets.Layout(width="300px"))
+        self.name = widgets.Text(
+            value=self._shown["name"], placeholder=w.text("whatif.button.name"), layout=widgets.Layout(width="190px")
+        )
+        self.reason = widgets.Text(
+            value=self._shown["reason"],
+            placeholder=w.text("whatif.button.reason"),
+            layout=widgets.Layout(width="300px"),
+        )
         saving = widgets.HBox(
             [self.name, self.reason, self.buttons["save"], self.buttons["export"]],
             layout=widgets.Layout(flex_flow="row wrap"),
@@ -114,6 +125,7 @@ class Panel:
         self.tabs = widgets.Tab(
             children=[self.conflicts, self.compare, saving],
             titles=[w.text(f"whatif.tab.{name}") for name in ("conflicts", "compare", "save")],
+            selected_index=self._shown["tab"],
         )
         left = widgets.VBox(
             [widgets.HBox([self.buttons[name] for name in ("undo", "reset", "keep")]), self.group, self.levers],
@@ -217,8 +229,12 @@ class Panel:
         self._try(job)
 
     def speak(self, locale: str) -> None:
-        """Change the language of everything."""
+        """Change the language of everything; what is open and typed stays."""
         self.w = words(locale)
+        self._shown = {
+            "group": self.group.value, "tab": self.tabs.selected_index, "name": self.name.value,
+            "reason": self.reason.value,
+        }  # fmt: skip
         self._build()
 
     def rest(self) -> None:

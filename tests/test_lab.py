@@ -88,8 +88,8 @@ def test_an_analyst_moves_a_slider_saves_and_runs_what_she_found(page, folder, g
     users = re.compile(r"期末用户 ([\d.]+) 万")
     assert float(users.search(planned)[1]) < float(users.search(pressed)[1])
 
-    page.locator(".planlib-panel input[type=radio]").first.focus()
-    page.keyboard.press("ArrowDown")  # retention
+    page.get_by_role("button", name="留存", exact=True).focus()
+    page.keyboard.press("Space")
     row = page.locator(".widget-vbox:has(> .widget-html .planlib-lever)", has_text="活跃用户次月仍活跃")
     mau = w.text(
         "chances.target", metric=w.metric("mau_rate"), month=w.number(24, "month"), goal=w.number(0.5, "ratio")

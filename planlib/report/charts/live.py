@@ -186,7 +186,7 @@ def _fan(page: _Page, fan: Fan, words: Words, x: float, y: float, width: float, 
         return y1 - v / float(at[-1]) * (y1 - y0)
 
     caption = f"{words.pick(fan.name)} · {scale.unit}"
-    for n, line in enumerate(b.fit_lines(caption, width, 8, most=2) or [_cut(caption, width, 8)]):
+    for n, line in enumerate(b.fit_lines(caption, 0.94 * width, 8, most=2) or [_cut(caption, width, 8)]):
         page.text(x, y + 6 + 9 * n, line, size=8, colour=b.INK3)
     for value in at:
         page.line([(x0, py(value)), (x1, py(value))], b.GRID if value else b.INK3, 0.8)
@@ -256,7 +256,7 @@ def _response(page: _Page, data: Money, words: Words, x: float, y: float, width:
         return y1 - v / float(at[-1]) * (y1 - y0)
 
     caption = words.text("whatif.view.response", unit=scale.unit)
-    for n, line in enumerate(b.fit_lines(caption, width, 8, most=2) or [_cut(caption, width, 8)]):
+    for n, line in enumerate(b.fit_lines(caption, 0.94 * width, 8, most=2) or [_cut(caption, width, 8)]):
         page.text(x, y + 6 + 9 * n, line, size=8, colour=b.INK3)
     for value in at:
         page.line([(x0, py(value)), (x1, py(value))], b.GRID if value else b.INK3, 0.8)
