@@ -11,6 +11,7 @@ import pytest
 
 from planlib.core import results as res
 from planlib.core.words import words
+from planlib.workbook.graph import read_graph
 from tests import lab
 
 NOTEBOOK = "90_what_if"
@@ -128,3 +129,41 @@ def test_an_analyst_moves_a_slider_saves_and_runs_what_she_found(page, folder, g
 def test_only_this_machine_was_asked_for(guarded_env):
     refused = Path(guarded_env["PLANLIB_REFUSED_CONNECTIONS"])
     assert not refused.exists(), refused.read_text(encoding="utf-8")
+
+
+# texts of the views that leave the picture or run over each other by more than a hair, as the browser sets them
+CLASHES = """() => {
+    const svg = document.querySelector('.planlib-views svg').getBoundingClientRect();
+    const all = [...document.querySelectorAll('.planlib-views text')];
+    const found = all.map(e => [e.textContent, e.getBoundingClientRect()]);
+    const out = found.filter(([, r]) => r.left < svg.left - 2 || r.right > svg.right + 3).map(([t]) => t);
+    for (const [i, [a, p]] of found.entries()) for (const [b, q] of found.slice(i + 1)) {
+        const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+        const tall = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+        if (wide > 2 && tall > 0.45 * Math.min(p.height, q.height)) out.push(a + ' | ' + b);
+    }
+    return out;
+}"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
+def test_nothing_is_cut_off_or_written_over_in_either_language(browser, address, size):
+    page = lab.opened(browser, address, NOTEBOOK, width=size[0], height=size[1])
+    for language in ("中文", "English"):
+        page.get_by_role("button", name=language, exact=True).click()
+        page.wait_for_function("text => document.querySelector('.planlib-views').innerHTML.includes(text)",
+                               arg={"中文": "各目标的概率", "English": "Chance of each target"}[language])  # fmt: skip
+        assert page.evaluate(CLASHES) == []
+        panel = page.locator(".planlib-panel")
+        assert panel.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+        assert panel.bounding_box()["height"] < size[1] - 40
+    page.close()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("notebook", [name for name in read_graph(lab.ROOT).ids if name != NOTEBOOK])
+def test_every_notebook_runs_by_hand_as_it_is(browser, address, notebook):
+    page = lab.opened(browser, address, notebook)
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.close()
