@@ -200,7 +200,7 @@ def test_the_general_text_works_for_a_run_that_lacks_nearly_everything(desk):
 
 
 def test_a_long_table_goes_on_with_its_head(tmp_path, monkeypatch):
-    fixtures.build_run(tmp_path / "run", assumption_rows=60)
+    fixtures.build_run(tmp_path / "run", assumption_rows=44)
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "# S\n\nx\n\n# A\n\nAll of them.\n\n{table: 00_start_here.assumptions}\n")
     (path,) = make_documents("run", locales=["en"])
