@@ -95,7 +95,7 @@ class Panel:
             layout=widgets.Layout(width="100%", margin="2px 0 4px 0"),
         )  # fmt: skip
         self.group.add_class("planlib-groups")
-        self.levers = widgets.VBox(layout=widgets.Layout(max_height="440px", overflow="hidden auto"))
+        self.levers = widgets.VBox(layout=widgets.Layout(max_height="396px", overflow="hidden auto"))
         self.group.observe(lambda change: self._open(change["new"]), "value")
         self._open(self.group.value)
         self.buttons = {
