@@ -32,7 +32,7 @@ from tests.exchange.desk import (
 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
-@pytest.mark.parametrize("plan", [W, P, OWN, SAMPLE, MINIMAL, RICH])
+@pytest.mark.parametrize("plan", [W, P, OWN, pytest.param(SAMPLE, marks=pytest.mark.full), MINIMAL, RICH])
 def test_unchanged_is_the_plan_itself(home, plan, locale):
     path = quick(plan, locale)
     found, told = opened(path)
