@@ -434,11 +434,11 @@ def deck(
     names: Annotated[bool, typer.Option("--names", help="list what texts can refer to 列出可引用的名称")] = False,
     out: Out = "outputs",
 ) -> None:
-    """Make the PDF decks of a run again, some of their pages, or the plan document. 由运行结果生成演示文稿或方案文档。"""
+    """Make the PDF decks of a run again, some pages, or the plan document. 生成演示文稿或方案文档。"""
     w = _words(locale)
     from planlib.workbook.history import find_run
 
-    run = find_run(run_name, Path(out))
+    run = find_run(run_name, Path(out), holding="00_start_here" if edition or names else None)
     locales = (locale,) if locale else None
     png_dir = Path(png) if png else None
     if names:
