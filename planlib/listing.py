@@ -214,22 +214,21 @@ def _plan_and_run(plan_file: str | None, run_name: str | None, outputs: Path) ->
 
     if plan_file is not None:
         plan = load_plan(plan_file)
-        run = find_run(run_name or plan.id, outputs)
+        run = find_run(run_name or plan.id, outputs, holding=NOTEBOOK)
         found = load_plan(run / PLAN).id
         if found != plan.id:
             shown = (run / PLAN).as_posix()
             raise InputError(Problem("other_plan", shown, "plan.id", given=found, values={"plan": plan.id}))
         return plan, run
-    run = find_run(run_name or _only_plan(outputs), outputs)
+    run = find_run(run_name or _only_plan(outputs), outputs, holding=NOTEBOOK)
     return load_plan(run / PLAN), run
 
 
 def _only_plan(outputs: Path) -> str:
-    """Return the id of the one plan whose newest run has lists."""
-    from planlib.workbook.ledger import latest_run
+    """Return the id of the one plan that has a run with lists."""
+    from planlib.workbook.ledger import newest_run_with
 
-    runs = {folder.name: latest_run(folder) for folder in sorted(outputs.glob("*/"))}
-    with_lists = [plan for plan, run in runs.items() if run is not None and (run / NOTEBOOK / "results.json").is_file()]
+    with_lists = [folder.name for folder in sorted(outputs.glob("*/")) if newest_run_with(folder, NOTEBOOK)]
     if not with_lists:
         raise InputError(Problem("no_lists", file=outputs.as_posix(), values={"notebook": NOTEBOOK}))
     if len(with_lists) > 1:

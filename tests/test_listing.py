@@ -601,10 +601,25 @@ def test_an_unknown_list_is_told_with_those_that_there_are(desk, name):
 @pytest.mark.parametrize("run", ["nobody", "../..", "", "20990101T000000000Z-000000"])
 def test_an_unknown_run_is_told(desk, run):
     if not run:
-        (desk.outputs / "minimal" / "latest").unlink()
+        shutil.rmtree(desk.outputs / "minimal")
     with pytest.raises(InputError) as told:
         desk.export(run_name=run)
     assert codes(told) == ["unknown_run"] and not (desk.outputs / "private").exists()
+
+
+def test_a_later_run_of_a_review_without_lists_hides_none(desk):
+    later = desk.outputs / "minimal" / "20261126T010000000Z-abc124"
+    later.mkdir()
+    (later / "manifest.json").write_text("{}", encoding="utf-8")
+    (later / PLAN).write_text(desk.plan.resolved_json(), encoding="utf-8")
+    (later.parent / "latest").write_text(later.name + "\n", encoding="utf-8")
+    assert desk.export().rows == 30
+    asked = Asked("churn", "wecom", WHY, None, NOW)
+    given = {"run_name": None, "data": str(desk.root), "outputs": desk.outputs, "write": lambda _: None}
+    assert export(None, asked, words("en"), **given).rows == 30
+    with pytest.raises(InputError) as told:
+        desk.export(run_name=later.name)
+    assert codes(told) == ["no_lists"]
 
 
 def test_a_run_of_another_plan_is_told(desk):

@@ -41,7 +41,7 @@ def adopt(
             was not measured; the plan cannot have a level. Nothing is written then.
     """
     plan = load_plan(plan_file)
-    run = find_run(run_name, out_root)
+    run = find_run(run_name, out_root, holding=BASELINE)
     found = res.load(run / BASELINE / "results.json")
     shown = (run / BASELINE / "results.json").as_posix()
     problems = []

@@ -10,24 +10,27 @@ from typing import Any
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import Words
-from planlib.workbook.ledger import latest_run, recorded_runs
+from planlib.workbook.ledger import latest_run, newest_run_with, recorded_runs
 from planlib.workbook.lock import is_held, read_holder
 
 _SHOWN_RUNS = 15
 _SAME_REL = 1e-12
 
 
-def find_run(name: str, out_root: Path) -> Path:
+def find_run(name: str, out_root: Path, *, holding: str | None = None) -> Path:
     """Return the folder of a run.
 
     Args:
         name: a plan id (its latest whole run), a run id, or a folder.
+        holding: of a plan's runs, the newest in which this notebook took part, where there is one.
 
     Raises:
         InputError: there is no such run.
     """
-    candidates = [latest_run(out_root / name) if name and Path(name).name == name else None, Path(name)]
-    candidates += sorted(out_root.glob(f"*/{name}")) if name and Path(name).name == name else []
+    plain = bool(name) and Path(name).name == name
+    candidates = [newest_run_with(out_root / name, holding) if plain and holding else None]
+    candidates += [latest_run(out_root / name) if plain else None, Path(name)]
+    candidates += sorted(out_root.glob(f"*/{name}")) if plain else []
     for folder in candidates:
         if folder is not None and (folder / "manifest.json").is_file():
             return folder

@@ -250,6 +250,16 @@ def latest_run(plan_dir: str | Path) -> Path | None:
     return folder if inside and folder.is_dir() else None
 
 
+def newest_run_with(plan_dir: str | Path, notebook: str) -> Path | None:
+    """Return the folder of a plan's newest whole run that a notebook took part in, or None.
+
+    A review runs few notebooks, and its run is a plan's latest too.
+    """
+    runs = (path.parent.parent for path in Path(plan_dir).glob(f"*/{notebook}/results.json"))
+    whole = [run for run in runs if (run / "manifest.json").is_file()]
+    return max(whole, key=lambda run: run.name, default=None)
+
+
 def now() -> str:
     """Return the moment as the ledger writes it: UTC to the second."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
