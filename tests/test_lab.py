@@ -152,7 +152,7 @@ def test_nothing_is_cut_off_or_written_over_in_either_language(browser, address,
     page = lab.opened(browser, address, NOTEBOOK, width=size[0], height=size[1])
     for language in ("中文", "English"):
         page.get_by_role("button", name=language, exact=True).click()
-        page.wait_for_function("text => document.querySelector('.planlib-views').innerHTML.includes(text)",
+        page.wait_for_function("text => document.querySelector('.planlib-views')?.innerHTML.includes(text)",
                                arg={"中文": "各目标的概率", "English": "Chance of each target"}[language])  # fmt: skip
         assert page.evaluate(CLASHES) == []
         panel = page.locator(".planlib-panel")
