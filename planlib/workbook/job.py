@@ -15,6 +15,7 @@ from planlib.workbook.progress import drawn
 from planlib.workbook.runner import run
 
 TARGETS = "20_funnel_targets"
+OUTLOOK = "70_outlook"
 WAIT_SECONDS = 600.0
 
 
@@ -105,9 +106,12 @@ def _target_lines(run_dir: Path, w: Words) -> list[str]:
     folder = run_dir / TARGETS
     if not (folder / "results.json").is_file():
         return []
-    from planlib.core.results import read_table
+    from planlib.core.results import load, read_table
+    from planlib.report.joint_chances import joint_chances, with_joint
 
-    found = read_table(folder, "targets")
+    outlook = run_dir / OUTLOOK / "results.json"
+    chances = joint_chances({OUTLOOK: load(outlook)}) if outlook.is_file() else {}
+    found = with_joint(read_table(folder, "targets"), chances)
     rows = [_target_row(row, w) for row in found if row["status"] != "not_measured"]
     heads = tuple(w.text(f"cli.target_{name}") for name in ("metric", "goal", "due", "forecast", "chance", "status"))
     rest = [w.text("cli.targets_rest", n=len(found) - len(rows))] if len(rows) < len(found) else []
