@@ -108,7 +108,7 @@ def _step(width: float) -> float:
     """Return a round step, some hundred to the width.
 
     >>> [_step(x) for x in (4_000.0, 0.08, 24.0)]
-    [50.0, 0.001, 0.2]
+    [50.0, 0.001, 0.5]
     """
     power = 10.0 ** math.floor(math.log10(width / 100))
     return next(float(f"{s * power:.6g}") for s in (1, 2, 5, 10) if s * power >= width / 100 * (1 - 1e-9))

@@ -248,13 +248,13 @@ def test_views_stay_inside_and_have_every_glyph(session, locale, size):
     import re
     from xml.etree import ElementTree
 
-    from planlib.report import fonts
     from planlib.report.charts.base import width_of
+    from planlib.report.typefaces import missing_glyphs
 
     session.set(GATE, 60.0)
     svg = live.views(session.quick().views, words(locale), width=size[0], height=size[1])
     for text in (e for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("text")):
-        assert not list(fonts.missing_glyphs(text.text))
+        assert not missing_glyphs(text.text)
         wide = width_of(text.text, float(text.get("font-size")))
         x = float(text.get("x")) - {"start": 0.0, "middle": wide / 2, "end": wide}[text.get("text-anchor")]
         assert x >= -1 and x + wide <= size[0] + 1, text.text

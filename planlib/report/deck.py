@@ -18,7 +18,7 @@ from planlib.core import own
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, words
-from planlib.report import fonts
+from planlib.report import typefaces
 from planlib.report.brand import logo_files, look
 from planlib.report.deck_pages import Edition, Page, Pages, Run, chart_texts
 from planlib.report.page_words import refuse_unknown
@@ -140,7 +140,7 @@ def missing_characters(deck: Deck) -> Iterator[Problem]:
         own = [("", text) for text in _texts(page)]
         drawn = [(name, text) for name in _charts_of(page) for text in chart_texts(deck.charts[name])]
         for file, text in [*own, *drawn]:
-            for char in fonts.missing_glyphs(text.replace("\u200b", "")):
+            for char in typefaces.missing_glyphs(text.replace("\u200b", "")):
                 values = {"char": f"U+{ord(char):04X}", "page": f"{page['number']} ({page['id']})"}
                 yield Problem("missing_glyph", file=file, field=values["page"], given=text, values=values)
 
@@ -222,5 +222,5 @@ def compiled(files: dict[str, bytes], *, pdf: bool, pixels_per_inch: float = PNG
     options: dict[str, Any] = (
         {"format": "pdf", "pdf_standards": ["ua-1"]} if pdf else {"format": "png", "ppi": pixels_per_inch}
     )
-    made = typst.compile(files, font_paths=[str(fonts.FOLDER)], ignore_system_fonts=True, **options)
+    made = typst.compile(files, font_paths=[str(typefaces.FOLDER)], ignore_system_fonts=True, **options)
     return made if isinstance(made, list) else [made]

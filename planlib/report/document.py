@@ -19,7 +19,7 @@ from typing import Any
 from planlib.core import results as res
 from planlib.core.errors import InputError, Problem
 from planlib.core.words import LOCALES, Words, words
-from planlib.report import fonts
+from planlib.report import typefaces
 from planlib.report.brand import logo_files, look
 from planlib.report.deck import compiled, read_run
 from planlib.report.deck_pages import Chart, Pages, Run, chart_texts
@@ -146,7 +146,7 @@ def missing_characters(document: Document) -> Iterator[Problem]:
     charts = (entry for entry in document.charts.items() if entry[0].endswith(".svg") and "/charts/" in entry[0])
     drawn = [(name, text) for name, path in charts for text in chart_texts(path)]
     for file, text in [*own, *drawn]:
-        for char in fonts.missing_glyphs(text.replace("\u200b", "")):
+        for char in typefaces.missing_glyphs(text.replace("\u200b", "")):
             yield Problem("missing_glyph", file=file, given=text, values={"char": f"U+{ord(char):04X}", "page": file})
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from planlib.report.fonts import is_han, running_widths
+from planlib.report.typefaces import is_han, running_widths
 
 _SAFETY = 1.02  # measured without kerning, which mostly narrows; never promise less room than is needed
 _LONG_WORD = re.compile(r"[^\s\u3000-\u9fff\uff00-\uffef]{25,}")

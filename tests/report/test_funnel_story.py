@@ -10,6 +10,7 @@ import pytest
 
 from planlib.core import results as res
 from planlib.core.words import LOCALES, words
+from planlib.plan import load_plan
 from planlib.report import funnel_story as story
 from planlib.workbook.context import Book
 
@@ -39,6 +40,9 @@ CHANGE = {
 }
 
 
+MINIMAL = Path(__file__).parents[1] / "plan" / "minimal.yaml"
+
+
 class Desk(Book):
     """A book without plan file or folder."""
 
@@ -52,7 +56,8 @@ class Desk(Book):
             changes=(),
             scenario=None,
             title={"zh": "案", "en": "plan"},
-            report=SimpleNamespace(brand=SimpleNamespace(classification=None)),
+            report=load_plan(MINIMAL).report,
+            own_metrics=(),
             model=SimpleNamespace(plan=SimpleNamespace(owner=None)),
         )
         super().__init__("20_funnel_targets", plan, Path("nowhere"), words("zh"), 1)

@@ -40,7 +40,7 @@ from matplotlib.text import Text as TextArtist
 from planlib.core.errors import InputError, Problem
 from planlib.core.results import write_whole
 from planlib.core.words import Words
-from planlib.report import fonts
+from planlib.report import typefaces
 
 # Zones of a page in points
 LIVE = 864.0
@@ -75,7 +75,7 @@ _GAPS = re.compile(rf"(?<={_HAN})(?={_LATIN})|(?<=[A-Za-z0-9%])(?={_HAN})")
 
 @cache
 def _settings() -> dict[str, Any]:
-    fonts.register_with_matplotlib()
+    typefaces.register_with_matplotlib()
     return dict(matplotlib.rc_params_from_file(_STYLE, use_default_template=False))
 
 
@@ -118,7 +118,7 @@ def refuse_missing_glyphs(figure: Figure) -> None:
     problems = [
         Problem("missing_glyph", given=text, values={"char": f"U+{ord(char):04X}", "page": "SVG"})
         for text in dict.fromkeys(shown)
-        for char in fonts.missing_glyphs(text)
+        for char in typefaces.missing_glyphs(text)
     ]
     if problems:
         raise InputError(*problems)
@@ -138,7 +138,7 @@ def gaps(text: str) -> str:
 
 def width_of(text: str, size: float, weight: str = "Regular") -> float:
     """Return the width in points of a label as `write` sets it."""
-    return fonts.running_widths(gaps(text), size, weight=weight)[-1]
+    return typefaces.running_widths(gaps(text), size, weight=weight)[-1]
 
 
 def write(
@@ -475,8 +475,9 @@ def _break_evenly(text: str, count: int) -> list[str] | None:
     """Return `text` in `count` lines of nearly equal width, or None when it has fewer places to break."""
     if count == 1:
         return [text]
-    places = [i for i in range(1, len(text)) if text[i] == " " or (fonts.is_han(text[i - 1]) and fonts.is_han(text[i]))]
-    widths = fonts.running_widths(text, 1.0)
+    is_han = [typefaces.is_han(char) for char in text]
+    places = [i for i in range(1, len(text)) if text[i] == " " or (is_han[i - 1] and is_han[i])]
+    widths = typefaces.running_widths(text, 1.0)
     cuts: list[int] = []
     for part in range(1, count):
         free = [p for p in places if p > (cuts[-1] if cuts else 0)]
