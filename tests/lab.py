@@ -31,6 +31,7 @@ _RAN = """() => {
     return all.length > 5 && all.every(text => /^\\[\\d+\\]:$/.test(text));
 }"""
 START_SECONDS = 120
+INSTALL_SECONDS = 240
 WAIT_MS = 120_000
 # no questions about news, no updates, nothing saved by itself, every cell drawn at once
 SETTINGS = {
@@ -46,7 +47,13 @@ def browser_path() -> str | None:
 
 
 def missing() -> str:
-    """Return what this machine lacks to drive a browser; "" when all is there."""
+    """Return what this machine lacks to drive a browser; "" when all is there.
+
+    Where `.ci/run` is installing one, this waits for it.
+    """
+    comes, until = os.environ.get("PLANLIB_BROWSER_COMES"), time.monotonic() + INSTALL_SECONDS
+    while comes and Path(comes).exists() and time.monotonic() < until:
+        time.sleep(0.5)
     if importlib.util.find_spec("playwright") is None:
         return "the package playwright"
     return "" if browser_path() else f"a browser: one of {', '.join(BROWSERS)}"

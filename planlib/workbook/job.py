@@ -78,7 +78,7 @@ def run_plan(
         if hearing:
             hearing.after(plan, outcome, ())
         return 1
-    for line in _target_lines(outcome.run_dir, w):
+    for line in target_lines(outcome.run_dir, w):
         write(line)
     write(w.text("cli.run_files", folder=_shown(outcome.run_dir)))
     decks = decks_of(plan, outcome.run_dir, made=outcome.reused)
@@ -101,7 +101,7 @@ def decks_of(plan: Plan, run_dir: Path, *, made: bool) -> list[Path]:
     return make_decks(run_dir, locales=locales)
 
 
-def _target_lines(run_dir: Path, w: Words) -> list[str]:
+def target_lines(run_dir: Path, w: Words) -> list[str]:
     """Return the target table of the run, one aligned line a target that can be forecast."""
     folder = run_dir / TARGETS
     if not (folder / "results.json").is_file():

@@ -41,7 +41,7 @@ def test_unchanged_is_the_plan_itself(home, plan, locale):
     assert told == [f"{path.as_posix()}: nothing changed; this is the plan as it is: {plan}"]
 
 
-@pytest.mark.parametrize("plan", [W, OWN])
+@pytest.mark.parametrize("plan", [pytest.param(W, marks=pytest.mark.full), OWN])
 def test_saved_by_another_program_without_changes_is_no_change(home, plan):
     path = made(plan, "zh")
     first = path.read_bytes()
