@@ -43,8 +43,12 @@ def rules() -> Mapping[str, Rule]:
 
 
 def check(view: View) -> Checked:
-    """Apply every rule to a view, and look for what its plans' rows show beyond them."""
-    found = sorted(joined(view, _unique(view)), key=lambda f: (LEVELS.index(f.level), -f.cost, f.rule, f.id))
+    """Apply every rule to a view, and look for what its plans' rows show beyond them.
+
+    What the cases of a document leave open is told to plans that rest on that document, and to nobody else.
+    """
+    told = [f for f in joined(view, _unique(view)) if f.plans or not view.plans or view.quotes]
+    found = sorted(told, key=lambda f: (LEVELS.index(f.level), -f.cost, f.rule, f.id))
     accepted = {(d.finding, d.fingerprint) for plan in view.plans for d in plan.decisions}
     is_accepted = [(finding.id, finding.fingerprint) in accepted for finding in found]
     return Checked(

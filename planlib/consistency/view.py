@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,6 +107,9 @@ def _last_decimal(typed: str) -> float:
     return 10.0 ** (int(exponent or 0) - len(decimals)) if decimals else 0.0
 
 
+_SECTION = re.compile(r"([A-Z]+)\d")  # W2.2: the document W
+
+
 class View:
     """Everything that some plans and the benchmarks say.
 
@@ -125,6 +129,15 @@ class View:
         if self.benchmarks is not None:
             found += _said(self.benchmarks, "", {})
         return tuple(found)
+
+    @cached_property
+    def quotes(self) -> bool:
+        """Whether a plan rests on one of the documents whose cases the benchmarks hold."""
+        documents: dict[bool, set[str]] = {True: set(), False: set()}
+        for said in self.said:
+            if section := _SECTION.match(said.statement.source or ""):
+                documents[bool(said.plan)].add(section[1])
+        return not documents[True].isdisjoint(documents[False])
 
     @cached_property
     def _by_metric(self) -> dict[str, list[Said]]:

@@ -1,5 +1,6 @@
 """No single odd figure of a shipped plan stops the check, and every sentence can be said in both languages."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,13 @@ def test_extremes_of_every_goal_and_input(name, value, benchmarks, pytestconfig)
         for finding in check(View([plan], benchmarks)).open:
             for locale in ("zh", "en"):
                 assert finding.sentence(words(locale))
+
+
+def test_what_the_cases_of_a_document_leave_open_is_told_only_to_plans_that_rest_on_it(benchmarks, tmp_path):
+    quoting = ROOT / "tests" / "plan" / "minimal.yaml"
+    own = tmp_path / "own.yaml"
+    text = re.sub(r"source: [WP]\d[\w.]*", "source: own", quoting.read_text(encoding="utf-8"))
+    own.write_text(text, encoding="utf-8")
+    of_both = [check(View([load_plan(file)], benchmarks)).open for file in (quoting, own)]
+    assert any(not finding.plans for finding in of_both[0])
+    assert of_both[1] and all(finding.plans for finding in of_both[1])
