@@ -141,7 +141,7 @@ def bindings(
         chart="tornado" if widest else None,
         table={"id": "binding", "columns": columns},
         title=book.text(f"chances.title.binding_{kind}", **values),
-        subtitle=book.text("chances.subtitle.binding"),
+        subtitle=book.text("chances.subtitle.binding" if widest else "chances.subtitle.binding_table"),
         reading=reading,
         source=book.text(_SOURCE),
     )
